@@ -1,0 +1,1 @@
+"""Protocols and workflow graphs that estimate physical properties with OpenMM."""

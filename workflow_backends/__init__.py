@@ -1,0 +1,1 @@
+"""Calculation backends: where and how tasks run."""
