@@ -1,0 +1,64 @@
+"""The exceptions of this package: ordinary, picklable, each with one line that says what to do."""
+
+__all__ = [
+    "BackendStateError",
+    "EngineError",
+    "InputFailedError",
+    "InvalidResourcesError",
+    "PlatformUnavailableError",
+    "RemoteError",
+    "ResultError",
+    "TaskError",
+    "TaskExitedError",
+    "TimeLimitError",
+    "WorkerLostError",
+    "WorkflowBackendError",
+]
+
+
+class WorkflowBackendError(Exception):
+    """The root of every error that this package raises itself."""
+
+
+class InvalidResourcesError(WorkflowBackendError, ValueError):
+    """Resources, a number of workers or a task option that cannot be served."""
+
+
+class PlatformUnavailableError(WorkflowBackendError):
+    """The OpenMM platform that was asked for does not work on this machine."""
+
+
+class BackendStateError(WorkflowBackendError, RuntimeError):
+    """A backend was used before start(), after stop() or in a forked child."""
+
+
+class EngineError(WorkflowBackendError):
+    """The engine under the backend failed, so that no task can run any more."""
+
+
+class TaskError(WorkflowBackendError):
+    """A task failed for a reason other than an exception of its own."""
+
+
+class InputFailedError(TaskError):
+    """A future among the task's arguments failed, so that the task never ran."""
+
+
+class WorkerLostError(TaskError):
+    """The worker died under the task every time it was tried."""
+
+
+class TimeLimitError(TaskError, TimeoutError):
+    """The task ran longer than its time limit and was ended."""
+
+
+class TaskExitedError(TaskError):
+    """The task raised what no future may carry: SystemExit, KeyboardInterrupt, StopIteration, ..."""
+
+
+class RemoteError(TaskError):
+    """Stands for an exception of the task that could not be pickled or rebuilt."""
+
+
+class ResultError(TaskError):
+    """The task's result could not be pickled in the worker, or not be rebuilt here."""
