@@ -1,15 +1,21 @@
 """Calculation backends: where and how tasks run, and on which OpenMM platform."""
 
 from workflow_backends._version import __version__
+from workflow_backends.backend import CalculationBackend
+from workflow_backends.futures import TaskFuture
+from workflow_backends.parsl_engine.local import ParslLocalBackend
 from workflow_backends.platforms import PlatformChoice, select_platform
 from workflow_backends.resources import ComputeResources, GPUPrecision, GPUToolkit, QueueWorkerResources
 
 __all__ = [
+    "CalculationBackend",
     "ComputeResources",
     "GPUPrecision",
     "GPUToolkit",
+    "ParslLocalBackend",
     "PlatformChoice",
     "QueueWorkerResources",
+    "TaskFuture",
     "__version__",
     "select_platform",
 ]

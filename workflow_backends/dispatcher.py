@@ -1,0 +1,360 @@
+"""The queue on the submitter's side: inputs, order, retries, cancelling. It knows no engine.
+
+One thread owns every record; everything else posts events to it. Engines see at most a window of tasks, so
+that a queued task can be taken back.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import itertools
+import logging
+import pickle
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from workflow_backends.errors import (
+    EngineError,
+    InputFailedError,
+    RemoteError,
+    ResultError,
+    TaskExitedError,
+    TimeLimitError,
+    WorkerLostError,
+)
+from workflow_backends.futures import TaskFuture
+from workflow_backends.resources import ComputeResources
+from workflow_backends.runner import Ticket
+from workflow_backends.serialization import Failure, TaskFailed, join_message
+
+__all__ = ["Dispatcher", "Engine", "Pool", "TaskOptions"]
+
+_logger = logging.getLogger(__name__)
+_ENGINE_CHECK_S = 0.5
+_LOST_BLOCKS_LIMIT = 10
+_SMALLEST_WINDOW = 16
+_FAILURES = {"exited": TaskExitedError, "result": ResultError, "time limit": TimeLimitError}
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Workers of one kind.
+
+    Parameters
+    ----------
+    number_of_workers
+        How many there can be at most.
+    resources
+        What each of them owns.
+    """
+
+    number_of_workers: int
+    resources: ComputeResources
+
+
+@dataclass(frozen=True)
+class TaskOptions:
+    """What a user may say of a task beside its function and arguments."""
+
+    name: str | None = None
+    resources: ComputeResources | None = None
+    time_limit: float | None = None
+    retries: int = 1
+
+
+class Engine(Protocol):
+    """What a dispatcher needs of an engine."""
+
+    directory: Path
+
+    def submit(self, pool: str, message: bytes, ticket: Ticket) -> concurrent.futures.Future[bytes]:
+        """Run ``run_task(message, ticket)`` on a worker of the pool."""
+
+    def is_lost_block(self, error: BaseException) -> bool:
+        """Tell whether an error means that the worker's block, not the task, is to blame."""
+
+    def failure(self) -> str | None:
+        """Say why no task can run any more; None while all is well."""
+
+
+@dataclass(eq=False)
+class _Task:
+    number: int
+    future: TaskFuture[Any]
+    pool: str
+    call: bytes
+    inputs: list[TaskFuture[Any]]
+    options: TaskOptions
+    waiting_for: int = 0
+    deaths: int = 0
+    lost_blocks: int = 0
+    ticket: Ticket | None = field(default=None)
+
+    @property
+    def label(self) -> str:
+        return f"task {self.future.name!r} (number {self.number})"
+
+
+class Dispatcher:
+    """Feeds an engine with tasks and their futures with results.
+
+    Parameters
+    ----------
+    engine
+        Runs what it is given.
+    pools
+        The engine's pools by name.
+    """
+
+    def __init__(self, engine: Engine, pools: dict[str, Pool]) -> None:
+        self._engine = engine
+        self._pools = pools
+        self._events: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._calls: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
+        self._numbers = itertools.count(1)
+        self._tasks: dict[TaskFuture[Any], _Task] = {}
+        self._queued: dict[str, deque[_Task]] = {name: deque() for name in pools}
+        self._in_engine = dict.fromkeys(pools, 0)
+        self._window = {
+            name: max(_SMALLEST_WINDOW, 2 * pool.number_of_workers) for name, pool in pools.items()
+        }
+        self._broken: EngineError | None = None
+        self._threads = [
+            threading.Thread(target=self._run, name="backend-dispatcher", daemon=True),
+            threading.Thread(target=self._run_callbacks, name="backend-callbacks", daemon=True),
+        ]
+        self.kept_logs = False
+
+    def start(self) -> None:
+        """Start to dispatch."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self, timeout: float) -> None:
+        """Cancel every unfinished future and end both threads, waiting for `timeout` seconds at most."""
+        stopped = threading.Event()
+
+        def cancel_all() -> None:
+            for future in list(self._tasks):
+                future.cancel("the backend was stopped")
+            stopped.set()
+
+        self._events.put(cancel_all)
+        stopped.wait(timeout)
+        self._events.put(None)
+        self._calls.put(None)
+        for thread in self._threads:
+            if thread is not threading.current_thread():
+                thread.join(timeout)
+
+    def submit(
+        self, pool: str, call: bytes, inputs: list[TaskFuture[Any]], name: str, options: TaskOptions
+    ) -> TaskFuture[Any]:
+        """Queue a pickled call; return its future at once."""
+        future: TaskFuture[Any] = TaskFuture(name, self._calls.put, self._on_cancel)
+        task = _Task(next(self._numbers), future, pool, call, inputs, options)
+        self._events.put(lambda: self._accept(task))
+        return future
+
+    # What follows runs in the dispatcher's thread, but for the few lines that post to it.
+
+    def _run(self) -> None:
+        while True:
+            try:
+                event = self._events.get(timeout=_ENGINE_CHECK_S)
+            except queue.Empty:
+                self._check_engine()
+                continue
+            if event is None:
+                return
+            try:
+                event()
+            except Exception:
+                _logger.exception("the dispatcher met an unexpected error")
+
+    def _run_callbacks(self) -> None:
+        while (call := self._calls.get()) is not None:
+            call()
+
+    def _on_cancel(self, future: TaskFuture[Any]) -> None:
+        self._events.put(lambda: self._cancelled(future))
+
+    def _accept(self, task: _Task) -> None:
+        if task.future.done():
+            return
+        if self._broken is not None:
+            self._fail(task, self._broken)
+            return
+        self._tasks[task.future] = task
+        pending = list(dict.fromkeys(task.inputs))
+        task.waiting_for = len(pending)
+        for future in pending:
+            future.add_listener(lambda _: self._events.put(lambda: self._input_done(task)))
+        if not pending:
+            self._enqueue(task)
+
+    def _input_done(self, task: _Task) -> None:
+        task.waiting_for -= 1
+        if task.future.done():
+            return
+        for future in task.inputs:
+            if future.done() and future.cancelled():
+                task.future.cancel(f"its input {future.name!r} was cancelled")
+                return
+            if future.done() and (error := future.exception()) is not None:
+                message = f"{task.label}: its input {future.name!r} failed: {type(error).__name__}: {error}"
+                self._fail(task, InputFailedError(message), cause=error)
+                return
+        if task.waiting_for == 0:
+            self._enqueue(task)
+
+    def _enqueue(self, task: _Task, *, first: bool = False) -> None:
+        waiting = self._queued[task.pool]
+        (waiting.appendleft if first else waiting.append)(task)
+        self._pump(task.pool)
+
+    def _pump(self, pool: str) -> None:
+        waiting = self._queued[pool]
+        while waiting and self._in_engine[pool] < self._window[pool]:
+            task = waiting.popleft()
+            if not task.future.done():
+                self._send(task)
+
+    def _send(self, task: _Task) -> None:
+        attempt = f"{task.number:06d}-{task.deaths + task.lost_blocks}"
+        ticket = Ticket(
+            attempt,
+            task.future.name,
+            str(self._engine.directory),
+            task.options.time_limit,
+            self._pools[task.pool].resources,
+        )
+        try:
+            message = join_message(task.call, [future.result() for future in task.inputs])
+            in_engine = self._engine.submit(task.pool, message, ticket)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the future must not hang
+            self._fail(
+                task, EngineError(f"{task.label} could not be given to the engine: {error}"), cause=error
+            )
+            return
+        task.ticket = ticket
+        self._in_engine[task.pool] += 1
+        in_engine.add_done_callback(
+            lambda done: self._events.put(lambda: self._came_back(task, ticket, done))
+        )
+
+    def _came_back(self, task: _Task, ticket: Ticket, done: concurrent.futures.Future[bytes]) -> None:
+        self._in_engine[task.pool] -= 1
+        task.ticket = None
+        with contextlib.suppress(OSError):
+            ticket.cancel_mark.unlink(missing_ok=True)
+        if not task.future.done():
+            self._conclude(task, done)
+        if task.future.done():
+            self._tasks.pop(task.future, None)
+        self._pump(task.pool)
+
+    def _conclude(self, task: _Task, done: concurrent.futures.Future[bytes]) -> None:
+        error = done.exception()
+        if error is None:
+            self._succeed(task, done.result())
+        elif isinstance(error, TaskFailed):
+            self._failed_in_worker(task, pickle.loads(error.args[0]))
+        elif self._engine.is_lost_block(error):
+            self._lost_block(task, error)
+        else:
+            self._fail(task, EngineError(f"{task.label}: the engine failed: {error}"), cause=error)
+
+    def _succeed(self, task: _Task, data: bytes) -> None:
+        try:
+            value = pickle.loads(data)
+        except Exception as error:  # noqa: BLE001  # user code rebuilds the result
+            message = f"{task.label}: the result cannot be rebuilt here: {type(error).__name__}: {error}"
+            self._fail(task, ResultError(message), cause=error)
+            return
+        self._settle(task, lambda: task.future.set_result(value))
+
+    def _failed_in_worker(self, task: _Task, failure: Failure) -> None:
+        if failure.kind == "lost":
+            self._worker_died(task, failure)
+            return
+        if failure.kind == "cancelled":
+            task.future.cancel(failure.description)
+            return
+        error = _exception(task.label, failure)
+        if failure.traceback:
+            error.add_note(f"\nTraceback in the worker of {task.label}:\n{failure.traceback}")
+        if failure.log:
+            error.add_note(f"\nThe end of what {task.label} printed:\n{failure.log}")
+        self._fail(task, error)
+
+    def _worker_died(self, task: _Task, failure: Failure) -> None:
+        task.deaths += 1
+        _logger.warning("%s: %s", task.label, failure.description)
+        if task.deaths <= task.options.retries:
+            self._enqueue(task, first=True)
+            return
+        self.kept_logs = True
+        message = f"{task.label}: {failure.description}; tried {task.deaths} time(s); logs in {self._engine.directory}"
+        error = WorkerLostError(message)
+        if failure.log:
+            error.add_note(f"\nThe end of what {task.label} printed:\n{failure.log}")
+        self._fail(task, error)
+
+    def _lost_block(self, task: _Task, error: BaseException) -> None:
+        task.lost_blocks += 1
+        _logger.warning("%s: its block of workers was lost: %s", task.label, error)
+        if task.lost_blocks <= _LOST_BLOCKS_LIMIT:
+            self._enqueue(task, first=True)
+            return
+        self.kept_logs = True
+        message = f"{task.label}: lost {task.lost_blocks} blocks of workers; logs in {self._engine.directory}"
+        self._fail(task, WorkerLostError(message), cause=error)
+
+    def _fail(self, task: _Task, error: Exception, cause: BaseException | None = None) -> None:
+        error.__cause__ = cause if cause is not None else error.__cause__
+        self._settle(task, lambda: task.future.set_exception(error))
+
+    def _settle(self, task: _Task, conclude: Callable[[], None]) -> None:
+        self._tasks.pop(task.future, None)
+        with contextlib.suppress(concurrent.futures.InvalidStateError):  # cancelled a moment ago
+            conclude()
+
+    def _cancelled(self, future: TaskFuture[Any]) -> None:
+        task = self._tasks.pop(future, None)
+        if task is not None and task.ticket is not None:
+            with contextlib.suppress(OSError):  # the directory is gone, and its workers with it
+                task.ticket.cancel_mark.touch()
+
+    def _check_engine(self) -> None:
+        reason = None if self._broken is not None else self._engine.failure()
+        if reason is None:
+            return
+        self.kept_logs = True
+        self._broken = EngineError(
+            f"{reason}; logs in {self._engine.directory}; stop the backend and start it again"
+        )
+        for task in list(self._tasks.values()):
+            self._fail(task, EngineError(str(self._broken)))
+
+
+def _exception(label: str, failure: Failure) -> Exception:
+    if failure.exception is not None:
+        try:
+            rebuilt: Exception = pickle.loads(failure.exception)
+        except Exception as error:  # noqa: BLE001  # user code rebuilds the exception
+            return RemoteError(
+                f"{label} raised {failure.description} (which cannot be rebuilt here: {error})"
+            )
+        return rebuilt
+    if failure.kind == "raised":
+        return RemoteError(f"{label} raised {failure.description}")
+    if failure.kind == "exited":
+        return TaskExitedError(f"{label} raised {failure.description}")
+    return _FAILURES[failure.kind](f"{label}: {failure.description}")

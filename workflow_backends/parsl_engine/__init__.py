@@ -1,0 +1,1 @@
+"""Parsl as the engine: mapping, providers, supervision."""

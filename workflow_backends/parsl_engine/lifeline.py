@@ -1,0 +1,57 @@
+"""What keeps an engine's processes from outliving their owner, and from giving up after a sleep."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+
+__all__ = ["StallProofClock", "exit_with_parent"]
+
+_PARENT_CHECK_S = 1.0
+
+
+def exit_with_parent() -> None:
+    """End this process, at once and from a thread, when the process that started it is gone."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_PARENT_CHECK_S)
+        os._exit(70)
+
+    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
+
+
+class StallProofClock:
+    """A ``time.time`` that does not count the time during which this process was stopped.
+
+    A laptop that slept, or a tree of processes that was suspended, is no reason to declare anyone lost: all
+    heartbeats stood still together. Installed as ``time.time`` of a process that asks it more often than
+    every `limit` seconds.
+
+    Parameters
+    ----------
+    limit
+        Seconds between two readings above which the process must have been stopped.
+    """
+
+    def __init__(self, limit: float) -> None:
+        self._time = time.time
+        self._limit = limit
+        self._last = self._time()
+        self._stalled = 0.0
+        self._lock = threading.Lock()
+
+    def __call__(self) -> float:
+        """Return seconds since the epoch, less the stalls."""
+        with self._lock:
+            now = self._time()
+            if now - self._last > self._limit:
+                self._stalled += now - self._last
+            self._last = now
+            return now - self._stalled
+
+    def install(self) -> None:
+        """Replace ``time.time`` in this process."""
+        time.time = self

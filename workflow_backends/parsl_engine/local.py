@@ -1,0 +1,105 @@
+"""ParslLocalBackend: workers on this machine."""
+
+from __future__ import annotations
+
+import os
+import site
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workflow_backends.backend import CalculationBackend
+from workflow_backends.dispatcher import Engine, Pool
+from workflow_backends.errors import EngineError, InvalidResourcesError
+from workflow_backends.machine import available_cpus, package_path
+from workflow_backends.parsl_engine.engine import RUN_VARIABLE, ParslEngine
+from workflow_backends.platforms import select_platform
+
+if TYPE_CHECKING:
+    from workflow_backends.parsl_engine.supervision import SupervisedExecutor
+
+__all__ = ["ParslLocalBackend"]
+
+_HEARTBEAT_S = 1
+_HEARTBEAT_LIMIT_S = 10
+_POLL_MS = 500
+
+
+class ParslLocalBackend(CalculationBackend):
+    """Workers on this machine, each a process that owns its resources, run by Parsl.
+
+    Parameters
+    ----------
+    number_of_workers
+        How many workers there are.
+    resources_per_worker
+        What each owns; one thread by default. All workers together may not have more threads than this
+        machine has.
+    pools
+        Several pools of workers instead: ``{name: (number_of_workers, resources)}``.
+
+    Examples
+    --------
+    >>> with ParslLocalBackend(number_of_workers=2) as backend:
+    ...     futures = [backend.submit_task(pow, 2, n) for n in range(3)]
+    ...     print([future.result() for future in futures])
+    [1, 2, 4]
+    """
+
+    _engine: ParslEngine | None = None
+
+    def _start_engine(self, pools: Mapping[str, Pool]) -> Engine:
+        _check_machine(pools)
+        try:
+            directory = Path(tempfile.mkdtemp(prefix="workflow-backends-"))
+        except OSError as error:
+            raise EngineError(
+                f"no temporary directory can be made: {error}; set TMPDIR to a writable one"
+            ) from error
+        self._engine = ParslEngine(
+            directory, lambda place: [_executor(name, pool, place) for name, pool in pools.items()]
+        )
+        return self._engine
+
+    def _stop_engine(self, *, keep_files: bool) -> None:
+        if self._engine is not None:
+            self._engine.stop(keep_files=keep_files)
+            self._engine = None
+
+
+def _check_machine(pools: Mapping[str, Pool]) -> None:
+    wanted = sum(pool.number_of_workers * pool.resources.number_of_threads for pool in pools.values())
+    if wanted > available_cpus():
+        raise InvalidResourcesError(
+            f"number_of_workers x number_of_threads: {wanted} threads were asked for, this machine has"
+            f" {available_cpus()} CPUs; ask for fewer workers or threads"
+        )
+    for pool in pools.values():
+        if pool.resources.number_of_gpus:
+            select_platform(pool.resources)
+
+
+def _executor(name: str, pool: Pool, directory: Path) -> SupervisedExecutor:
+    from workflow_backends.parsl_engine.provider import GuardedLocalProvider  # noqa: PLC0415
+    from workflow_backends.parsl_engine.supervision import SupervisedExecutor  # noqa: PLC0415
+
+    environment = {RUN_VARIABLE: ParslEngine.mark(directory), "PYTHONPATH": _python_path()}
+    return SupervisedExecutor(
+        label=name,
+        provider=GuardedLocalProvider(1, environment),
+        address="127.0.0.1",
+        max_workers_per_node=pool.number_of_workers,
+        cores_per_worker=1e-6,  # Parsl would otherwise start fewer workers than were asked for
+        heartbeat_period=_HEARTBEAT_S,
+        heartbeat_threshold=_HEARTBEAT_LIMIT_S,
+        poll_period=_POLL_MS,
+    )
+
+
+def _python_path() -> str:
+    """Return a PYTHONPATH under which workers import this package, also when it is not installed."""
+    inherited = os.environ.get("PYTHONPATH")
+    if package_path() in site.getsitepackages():
+        return inherited or ""
+    return os.pathsep.join(filter(None, (package_path(), inherited)))

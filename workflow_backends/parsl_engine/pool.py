@@ -1,0 +1,38 @@
+"""Parsl's process_worker_pool, which ends as a whole when one of its processes dies.
+
+A dead process may hold the lock of the queue that its siblings read, so that they would wait for ever; the
+block is replaced instead, and its tasks run again.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import runpy
+import threading
+import time
+
+from workflow_backends.parsl_engine.lifeline import StallProofClock, exit_with_parent
+
+__all__: list[str] = []
+
+_CHILD_CHECK_S = 1.0
+
+
+def _exit_with_children() -> None:
+    seen: set[int | None] = set()
+    while True:
+        alive = {child.pid for child in multiprocessing.active_children()}
+        if seen - alive:
+            os._exit(71)
+        seen = alive
+        time.sleep(_CHILD_CHECK_S)
+
+
+if __name__ == "__main__":
+    exit_with_parent()
+    StallProofClock(limit=15.0).install()
+    threading.Thread(target=_exit_with_children, name="child-watch", daemon=True).start()
+    runpy.run_module(
+        "parsl.executors.high_throughput.process_worker_pool", run_name="__main__", alter_sys=True
+    )

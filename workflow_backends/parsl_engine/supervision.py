@@ -1,0 +1,98 @@
+"""Every private attribute of Parsl that we touch, and why."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from parsl.executors import HighThroughputExecutor
+from parsl.executors.high_throughput.errors import CommandClientBadError
+from parsl.executors.high_throughput.executor import DEFAULT_LAUNCH_CMD
+from parsl.jobs.states import TERMINAL_STATES, JobStatus
+
+__all__ = ["SupervisedExecutor", "fail_without_blocks"]
+
+_COMMAND_POLL_MS = 200
+_FAILED_BLOCKS_LIMIT = 5
+
+
+class SupervisedExecutor(HighThroughputExecutor):  # type: ignore[misc]  # parsl is not typed
+    """Parsl's HighThroughputExecutor, with processes that end with us and calls that never hang.
+
+    Parameters
+    ----------
+    **settings
+        As for HighThroughputExecutor.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(
+            launch_cmd=_launch_command(),
+            interchange_launch_cmd=[sys.executable, "-P", "-m", "workflow_backends.parsl_engine.interchange"],
+            block_error_handler=fail_without_blocks,
+            **settings,
+        )
+
+    def interchange_failure(self) -> str | None:
+        """Say what is wrong with the interchange or with the thread that receives results."""
+        if self.interchange_proc is not None and (status := self.interchange_proc.poll()) is not None:
+            return f"Parsl's interchange ended (status {status})"
+        if self._result_queue_thread is not None and not self._result_queue_thread.is_alive():
+            return "Parsl's result thread ended"
+        if self.bad_state_is_set:
+            return f"Parsl's executor failed: {self.executor_exception}"
+        return None
+
+    def give_up(self, reason: str) -> None:
+        """Make Parsl leave a dead interchange alone: without this its clean-up waits for an answer."""
+        if not self.bad_state_is_set:
+            self._executor_exception = RuntimeError(reason)
+            self._executor_bad_state.set()
+
+    # Parsl waits for the interchange's answer without limit, which blocks its poller for ever when it died.
+
+    def connected_managers(self) -> list[dict[str, Any]]:
+        """Return what Parsl knows of each connected manager."""
+        return self._command("MANAGERS")  # type: ignore[no-any-return]
+
+    def connected_blocks(self) -> list[str]:
+        """Return the ids of the blocks that have connected."""
+        return self._command("CONNECTED_BLOCKS")  # type: ignore[no-any-return]
+
+    def _hold_manager(self, manager_id: str) -> None:
+        self._command(["HOLD_MANAGER", manager_id])
+
+    def _command(self, message: object) -> Any:
+        client = self.command_client
+        with client._lock:
+            if not client.ok:
+                raise CommandClientBadError
+            client.zmq_socket.send_pyobj(message)
+            while not client.zmq_socket.poll(_COMMAND_POLL_MS):
+                if self.interchange_proc.poll() is not None:
+                    client.ok = False
+                    raise CommandClientBadError
+            return client.zmq_socket.recv_pyobj()
+
+
+def _launch_command() -> str:
+    """Return Parsl's command for a pool: our wrapper, and quotes around what may hold a space."""
+    command: str = DEFAULT_LAUNCH_CMD.replace(
+        "process_worker_pool.py", f"'{sys.executable}' -P -m workflow_backends.parsl_engine.pool"
+    )
+    for place in ("{cert_dir}", "{logdir}", "{logconf}"):
+        command = command.replace(place, f"'{place}'")
+    return command
+
+
+def fail_without_blocks(executor: Any, status: dict[str, JobStatus]) -> None:
+    """Give up when several blocks in a row failed and none is left: Parsl's own handlers do so far too early."""
+    if len(status) < _FAILED_BLOCKS_LIMIT or any(s.state not in TERMINAL_STATES for s in status.values()):
+        return
+    if executor.connected_managers():
+        return
+    last = [status[block] for block in sorted(status, key=int)][-_FAILED_BLOCKS_LIMIT:]
+    reasons = {s.message or f"exit status {s.exit_code}" for s in last}
+    executor.set_bad_state_and_fail_all(
+        RuntimeError(f"the last {len(last)} blocks of workers failed: {'; '.join(sorted(reasons))}")
+    )

@@ -1,0 +1,230 @@
+"""Tasks, results and exceptions as bytes, so that whatever users hand over arrives or is refused clearly."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import io
+import pickle
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cloudpickle
+
+from workflow_backends.errors import ResultError
+
+if TYPE_CHECKING:
+    from workflow_backends.futures import TaskFuture
+
+__all__ = [
+    "Failure",
+    "TaskFailed",
+    "dump_call",
+    "dump_exception",
+    "dump_result",
+    "join_message",
+    "load_message",
+    "reduce_future",
+    "takes_resources",
+]
+
+_RESOURCES = "available_resources"
+_local = threading.local()
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a task has no result, as it travels from the worker.
+
+    Parameters
+    ----------
+    kind
+        "raised", "exited", "result", "lost", "time limit" or "cancelled".
+    description
+        One line for people.
+    exception
+        The pickled exception, if it has one that can be rebuilt.
+    traceback
+        The worker's traceback as text.
+    log
+        The end of what the task printed.
+    """
+
+    kind: str
+    description: str
+    exception: bytes | None = None
+    traceback: str = ""
+    log: str = ""
+
+
+class TaskFailed(Exception):  # noqa: N818  # never seen by users
+    """Carries a pickled Failure through an engine; one bytes argument, so that any engine rebuilds it."""
+
+
+def reduce_future(future: TaskFuture[Any]) -> tuple[Any, ...]:
+    """Return the placeholder of an input while a call is pickled."""
+    inputs: list[TaskFuture[Any]] | None = getattr(_local, "collected", None)
+    if inputs is None:
+        raise TypeError(f"{future!r} cannot be pickled: await it, or pass it as an argument of a task")
+    inputs.append(future)
+    return _input, (len(inputs) - 1,)
+
+
+def _input(index: int) -> Any:
+    return _local.inputs[index]
+
+
+def dump_call(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[bytes, list[TaskFuture[Any]]]:
+    """Pickle a call; futures in it become placeholders and are returned in their order.
+
+    Raises
+    ------
+    TypeError
+        The call cannot be pickled, is not callable, or binds ``available_resources`` itself.
+    """
+    _refuse_bound_resources(function, args, kwargs)
+    inputs: list[TaskFuture[Any]] = []
+    _local.collected = inputs
+    try:
+        return cloudpickle.dumps((function, args, kwargs), protocol=pickle.HIGHEST_PROTOCOL), inputs
+    except Exception as error:
+        raise TypeError(f"the call of {function!r} cannot be pickled: {error}") from error
+    finally:
+        del _local.collected
+
+
+def _refuse_bound_resources(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> None:
+    if not callable(function):
+        raise TypeError(f"function: {function!r} is not callable")
+    bound = _RESOURCES in kwargs
+    if not bound and takes_resources(function):
+        try:
+            bound = (
+                _RESOURCES in inspect.signature(function, follow_wrapped=False).bind_partial(*args).arguments
+            )
+        except TypeError:
+            bound = False  # the call does not fit: it fails in the worker with Python's own message
+        partial: Any = function
+        while isinstance(partial, functools.partial):
+            bound = bound or _RESOURCES in partial.keywords
+            partial = partial.func
+    if bound:
+        raise TypeError(f"{_RESOURCES}: the worker gives this argument; do not bind it")
+
+
+def takes_resources(function: Callable[..., Any]) -> bool:
+    """Tell whether the function itself declares a parameter ``available_resources``."""
+    try:
+        parameter = inspect.signature(function, follow_wrapped=False).parameters.get(_RESOURCES)
+    except (TypeError, ValueError):
+        return False
+    return parameter is not None and parameter.kind in (
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        inspect.Parameter.KEYWORD_ONLY,
+    )
+
+
+def join_message(call: bytes, inputs: Sequence[Any]) -> bytes:
+    """Return what the worker needs: where to import from, the inputs' results, the call."""
+    search_path = tuple(str(Path(entry or ".").absolute()) for entry in sys.path)
+    return b"".join((_dump_path(search_path), cloudpickle.dumps(list(inputs)) if inputs else b"N.", call))
+
+
+@functools.lru_cache(maxsize=4)
+def _dump_path(search_path: tuple[str, ...]) -> bytes:
+    return pickle.dumps(search_path)
+
+
+def load_message(message: bytes) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
+    """Rebuild a call in the worker, after making the submitter's modules importable."""
+    stream = io.BytesIO(message)
+    for entry in pickle.load(stream):
+        if entry not in sys.path:
+            sys.path.append(entry)
+    _local.inputs = pickle.load(stream)
+    try:
+        function, args, kwargs = pickle.load(stream)
+    finally:
+        del _local.inputs
+    return function, args, kwargs
+
+
+def dump_result(value: Any) -> bytes:
+    """Pickle a result.
+
+    Raises
+    ------
+    ResultError
+        It cannot be pickled; the message names its type.
+    """
+    try:
+        return cloudpickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)  # type: ignore[no-any-return]
+    except Exception as error:
+        raise ResultError(f"the result, a {_type_name(value)}, cannot be pickled: {error}") from error
+
+
+def dump_exception(error: BaseException) -> Failure:
+    """Describe an exception of a task, with the exception itself where it can be rebuilt."""
+    text = "".join(traceback.format_exception(error)).rstrip()
+    description = f"{_type_name(error)}: {_text(error)}"
+    if isinstance(error, ResultError):
+        return Failure("result", str(error), traceback=text)
+    if not isinstance(error, Exception) or _unfit_for_futures(error):
+        return Failure("exited", description, traceback=text)
+    return Failure("raised", description, _pickled_exception(error), text)
+
+
+def _unfit_for_futures(error: BaseException) -> bool:
+    # Both mean something else to whoever awaits a future: the end of an iterator, the cancelling of a task.
+    import concurrent.futures  # noqa: PLC0415
+
+    return isinstance(error, StopIteration | StopAsyncIteration | concurrent.futures.CancelledError)
+
+
+def _pickled_exception(error: Exception) -> bytes | None:
+    for candidate in (error, _Rebuilt(error)):
+        try:
+            data: bytes = cloudpickle.dumps(candidate)
+            if type(pickle.loads(data)) is type(error):
+                return data
+        except Exception:  # noqa: BLE001  # user code in __reduce__ and __init__ may raise anything
+            continue
+    return None
+
+
+class _Rebuilt:
+    """Pickles an exception by type, args and attributes: __init__ need not accept its own args."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild_exception, (type(self.error), self.error.args, self.error.__dict__)
+
+
+def _rebuild_exception(kind: type[Exception], args: tuple[Any, ...], state: dict[str, Any]) -> Exception:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+def _type_name(value: object) -> str:
+    kind = type(value)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001  # a broken __str__ must not hide the failure
+        return "(its message cannot be shown)"
