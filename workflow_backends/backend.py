@@ -12,7 +12,8 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from workflow_backends.dispatcher import Dispatcher, Engine, Pool, TaskOptions
+from workflow_backends.dispatcher import Dispatcher
+from workflow_backends.engine import Engine, Pool, TaskOptions
 from workflow_backends.errors import BackendStateError, InvalidResourcesError
 from workflow_backends.futures import TaskFuture
 from workflow_backends.resources import ComputeResources, whole_number

@@ -15,72 +15,28 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import Any
 
+from workflow_backends.engine import Engine, Pool, TaskOptions
 from workflow_backends.errors import (
+    BackendStateError,
     EngineError,
     InputFailedError,
-    RemoteError,
     ResultError,
-    TaskExitedError,
-    TimeLimitError,
     WorkerLostError,
 )
 from workflow_backends.futures import TaskFuture
-from workflow_backends.resources import ComputeResources
+from workflow_backends.outcomes import error_of
 from workflow_backends.runner import Ticket
 from workflow_backends.serialization import Failure, TaskFailed, join_message
 
-__all__ = ["Dispatcher", "Engine", "Pool", "TaskOptions"]
+__all__ = ["Dispatcher"]
 
 _logger = logging.getLogger(__name__)
 _ENGINE_CHECK_S = 0.5
 _LOST_BLOCKS_LIMIT = 10
 _SMALLEST_WINDOW = 16
-_FAILURES = {"exited": TaskExitedError, "result": ResultError, "time limit": TimeLimitError}
-
-
-@dataclass(frozen=True)
-class Pool:
-    """Workers of one kind.
-
-    Parameters
-    ----------
-    number_of_workers
-        How many there can be at most.
-    resources
-        What each of them owns.
-    """
-
-    number_of_workers: int
-    resources: ComputeResources
-
-
-@dataclass(frozen=True)
-class TaskOptions:
-    """What a user may say of a task beside its function and arguments."""
-
-    name: str | None = None
-    resources: ComputeResources | None = None
-    time_limit: float | None = None
-    retries: int = 1
-
-
-class Engine(Protocol):
-    """What a dispatcher needs of an engine."""
-
-    directory: Path
-
-    def submit(self, pool: str, message: bytes, ticket: Ticket) -> concurrent.futures.Future[bytes]:
-        """Run ``run_task(message, ticket)`` on a worker of the pool."""
-
-    def is_lost_block(self, error: BaseException) -> bool:
-        """Tell whether an error means that the worker's block, not the task, is to blame."""
-
-    def failure(self) -> str | None:
-        """Say why no task can run any more; None while all is well."""
 
 
 @dataclass(eq=False)
@@ -94,7 +50,7 @@ class _Task:
     waiting_for: int = 0
     deaths: int = 0
     lost_blocks: int = 0
-    ticket: Ticket | None = field(default=None)
+    ticket: Ticket | None = None
 
     @property
     def label(self) -> str:
@@ -125,6 +81,8 @@ class Dispatcher:
             name: max(_SMALLEST_WINDOW, 2 * pool.number_of_workers) for name, pool in pools.items()
         }
         self._broken: EngineError | None = None
+        self._accepting = threading.Lock()
+        self._closed = False
         self._threads = [
             threading.Thread(target=self._run, name="backend-dispatcher", daemon=True),
             threading.Thread(target=self._run_callbacks, name="backend-callbacks", daemon=True),
@@ -138,6 +96,8 @@ class Dispatcher:
 
     def stop(self, timeout: float) -> None:
         """Cancel every unfinished future and end both threads, waiting for `timeout` seconds at most."""
+        with self._accepting:
+            self._closed = True
         stopped = threading.Event()
 
         def cancel_all() -> None:
@@ -159,7 +119,10 @@ class Dispatcher:
         """Queue a pickled call; return its future at once."""
         future: TaskFuture[Any] = TaskFuture(name, self._calls.put, self._on_cancel)
         task = _Task(next(self._numbers), future, pool, call, inputs, options)
-        self._events.put(lambda: self._accept(task))
+        with self._accepting:
+            if self._closed:
+                raise BackendStateError("the backend was stopped: start it again")
+            self._events.put(lambda: self._accept(task))
         return future
 
     # What follows runs in the dispatcher's thread, but for the few lines that post to it.
@@ -287,12 +250,7 @@ class Dispatcher:
         if failure.kind == "cancelled":
             task.future.cancel(failure.description)
             return
-        error = _exception(task.label, failure)
-        if failure.traceback:
-            error.add_note(f"\nTraceback in the worker of {task.label}:\n{failure.traceback}")
-        if failure.log:
-            error.add_note(f"\nThe end of what {task.label} printed:\n{failure.log}")
-        self._fail(task, error)
+        self._fail(task, error_of(task.label, failure))
 
     def _worker_died(self, task: _Task, failure: Failure) -> None:
         task.deaths += 1
@@ -301,11 +259,8 @@ class Dispatcher:
             self._enqueue(task, first=True)
             return
         self.kept_logs = True
-        message = f"{task.label}: {failure.description}; tried {task.deaths} time(s); logs in {self._engine.directory}"
-        error = WorkerLostError(message)
-        if failure.log:
-            error.add_note(f"\nThe end of what {task.label} printed:\n{failure.log}")
-        self._fail(task, error)
+        tried = f"{failure.description}; tried {task.deaths} time(s); logs in {self._engine.directory}"
+        self._fail(task, error_of(task.label, replace(failure, description=tried)))
 
     def _lost_block(self, task: _Task, error: BaseException) -> None:
         task.lost_blocks += 1
@@ -342,19 +297,3 @@ class Dispatcher:
         )
         for task in list(self._tasks.values()):
             self._fail(task, EngineError(str(self._broken)))
-
-
-def _exception(label: str, failure: Failure) -> Exception:
-    if failure.exception is not None:
-        try:
-            rebuilt: Exception = pickle.loads(failure.exception)
-        except Exception as error:  # noqa: BLE001  # user code rebuilds the exception
-            return RemoteError(
-                f"{label} raised {failure.description} (which cannot be rebuilt here: {error})"
-            )
-        return rebuilt
-    if failure.kind == "raised":
-        return RemoteError(f"{label} raised {failure.description}")
-    if failure.kind == "exited":
-        return TaskExitedError(f"{label} raised {failure.description}")
-    return _FAILURES[failure.kind](f"{label}: {failure.description}")

@@ -137,9 +137,7 @@ def _wait(worker: _Worker, ticket: Ticket) -> None:
         if ticket.time_limit is not None and time.monotonic() - started > ticket.time_limit:
             worker.kill()
             log = _take_log(worker, ticket)
-            raise _failed(
-                ticket, "time limit", f"it ran longer than its time limit of {ticket.time_limit} s", log
-            )
+            raise _failed("time limit", f"it ran longer than its time limit of {ticket.time_limit} s", log)
     if not worker.connection.poll(0):
         raise EOFError  # it died, and a child it left still holds the socket
 

@@ -28,7 +28,7 @@ _logger = logging.getLogger(__name__)
 
 
 def _not_a_task_failure(record: logging.LogRecord) -> bool:
-    """Tell whether a log record is of Parsl's own making: a task's failure reaches its future, not the log."""
+    """Tell whether a log record is of Parsl's own making: a task's failure reaches its future instead."""
     return not (record.exc_info and isinstance(record.exc_info[1], TaskFailed))
 
 

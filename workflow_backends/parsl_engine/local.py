@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workflow_backends.backend import CalculationBackend
-from workflow_backends.dispatcher import Engine, Pool
+from workflow_backends.engine import Engine, Pool
 from workflow_backends.errors import EngineError, InvalidResourcesError
 from workflow_backends.machine import available_cpus, package_path
 from workflow_backends.parsl_engine.engine import RUN_VARIABLE, ParslEngine
@@ -84,8 +84,9 @@ def _executor(name: str, pool: Pool, directory: Path) -> SupervisedExecutor:
     from workflow_backends.parsl_engine.provider import GuardedLocalProvider  # noqa: PLC0415
     from workflow_backends.parsl_engine.supervision import SupervisedExecutor  # noqa: PLC0415
 
-    environment = {RUN_VARIABLE: ParslEngine.mark(directory), "PYTHONPATH": _python_path()}
+    environment = {RUN_VARIABLE: ParslEngine.mark(directory)} | _import_variables()
     return SupervisedExecutor(
+        environment,
         label=name,
         provider=GuardedLocalProvider(1, environment),
         address="127.0.0.1",
@@ -97,9 +98,8 @@ def _executor(name: str, pool: Pool, directory: Path) -> SupervisedExecutor:
     )
 
 
-def _python_path() -> str:
-    """Return a PYTHONPATH under which workers import this package, also when it is not installed."""
-    inherited = os.environ.get("PYTHONPATH")
+def _import_variables() -> dict[str, str]:
+    """Return the variables under which workers import this package, also when it is not installed."""
     if package_path() in site.getsitepackages():
-        return inherited or ""
-    return os.pathsep.join(filter(None, (package_path(), inherited)))
+        return {}
+    return {"PYTHONPATH": os.pathsep.join(filter(None, (package_path(), os.environ.get("PYTHONPATH"))))}

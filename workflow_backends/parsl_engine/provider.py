@@ -36,6 +36,7 @@ class GuardedLocalProvider(LocalProvider):  # type: ignore[misc]  # parsl is not
         super().__init__(init_blocks=0, min_blocks=blocks, max_blocks=blocks)
         self._environment = environment
         self._blocks: dict[str, subprocess.Popen[bytes]] = {}
+        self._errors: dict[str, Path] = {}
 
     @property
     def status_polling_interval(self) -> float:
@@ -55,11 +56,12 @@ class GuardedLocalProvider(LocalProvider):  # type: ignore[misc]  # parsl is not
                 start_new_session=True,
             )
         self._blocks[str(process.pid)] = process
+        self._errors[str(process.pid)] = Path(f"{stem}.err")
         return str(process.pid)
 
     def status(self, job_ids: Sequence[str]) -> list[Any]:
         """Return the state of each block."""
-        return [_status(self._blocks[job_id].poll()) for job_id in job_ids]
+        return [_status(self._blocks[job_id].poll(), self._errors[job_id]) for job_id in job_ids]
 
     def cancel(self, job_ids: Sequence[str]) -> list[bool]:
         """End blocks and all that they started; every one of them is gone on return."""
@@ -79,7 +81,10 @@ class GuardedLocalProvider(LocalProvider):  # type: ignore[misc]  # parsl is not
         self.cancel(list(self._blocks))
 
 
-def _status(exit_code: int | None) -> Any:
+def _status(exit_code: int | None, errors: Path) -> Any:
     if exit_code is None:
         return JobStatus(JobState.RUNNING)
-    return JobStatus(JobState.COMPLETED if exit_code == 0 else JobState.FAILED, exit_code=exit_code)
+    if exit_code == 0:
+        return JobStatus(JobState.COMPLETED, exit_code=0)
+    last = (errors.read_text(errors="replace").strip().splitlines() if errors.exists() else [])[-1:]
+    return JobStatus(JobState.FAILED, " ".join([f"exit status {exit_code}", *last]), exit_code=exit_code)

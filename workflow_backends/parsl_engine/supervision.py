@@ -21,14 +21,19 @@ class SupervisedExecutor(HighThroughputExecutor):  # type: ignore[misc]  # parsl
 
     Parameters
     ----------
+    environment
+        Variables that the interchange gets beside the inherited ones.
     **settings
         As for HighThroughputExecutor.
     """
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, environment: dict[str, str], **settings: Any) -> None:
         super().__init__(
             launch_cmd=_launch_command(),
-            interchange_launch_cmd=[sys.executable, "-P", "-m", "workflow_backends.parsl_engine.interchange"],
+            interchange_launch_cmd=[
+                *("env", *(f"{name}={value}" for name, value in environment.items())),
+                *(sys.executable, "-P", "-m", "workflow_backends.parsl_engine.interchange"),
+            ],
             block_error_handler=fail_without_blocks,
             **settings,
         )
@@ -86,7 +91,7 @@ def _launch_command() -> str:
 
 
 def fail_without_blocks(executor: Any, status: dict[str, JobStatus]) -> None:
-    """Give up when several blocks in a row failed and none is left: Parsl's own handlers do so far too early."""
+    """Give up when several blocks in a row failed and none is left; Parsl's own handlers do so too early."""
     if len(status) < _FAILED_BLOCKS_LIMIT or any(s.state not in TERMINAL_STATES for s in status.values()):
         return
     if executor.connected_managers():

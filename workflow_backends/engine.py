@@ -1,0 +1,54 @@
+"""What a dispatcher needs of an engine, and what both know of pools and tasks."""
+
+from __future__ import annotations
+
+import concurrent.futures
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from workflow_backends.resources import ComputeResources
+from workflow_backends.runner import Ticket
+
+__all__ = ["Engine", "Pool", "TaskOptions"]
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Workers of one kind.
+
+    Parameters
+    ----------
+    number_of_workers
+        How many there can be at most.
+    resources
+        What each of them owns.
+    """
+
+    number_of_workers: int
+    resources: ComputeResources
+
+
+@dataclass(frozen=True)
+class TaskOptions:
+    """What a user may say of a task beside its function and arguments."""
+
+    name: str | None = None
+    resources: ComputeResources | None = None
+    time_limit: float | None = None
+    retries: int = 1
+
+
+class Engine(Protocol):
+    """What a dispatcher needs of an engine."""
+
+    directory: Path
+
+    def submit(self, pool: str, message: bytes, ticket: Ticket) -> concurrent.futures.Future[bytes]:
+        """Run ``run_task(message, ticket)`` on a worker of the pool."""
+
+    def is_lost_block(self, error: BaseException) -> bool:
+        """Tell whether an error means that the worker's block, not the task, is to blame."""
+
+    def failure(self) -> str | None:
+        """Say why no task can run any more; None while all is well."""
