@@ -232,7 +232,9 @@ class Dispatcher:
         elif self._engine.is_lost_block(error):
             self._lost_block(task, error)
         else:
-            self._fail(task, EngineError(f"{task.label}: the engine failed: {error}"), cause=error)
+            self.kept_logs = True
+            message = f"{task.label}: the engine failed: {error}; logs in {self._engine.directory}"
+            self._fail(task, EngineError(message), cause=error)
 
     def _succeed(self, task: _Task, data: bytes) -> None:
         try:

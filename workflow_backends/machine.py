@@ -6,10 +6,12 @@ import contextlib
 import math
 import os
 import signal
+import site
 from pathlib import Path
 
-__all__ = ["available_cpus", "kill_marked", "package_path"]
+__all__ = ["RUN_VARIABLE", "available_cpus", "import_variables", "kill_marked"]
 
+RUN_VARIABLE = "WORKFLOW_BACKENDS_RUN"  # "pid:directory" of the run that a process belongs to
 _CGROUP_CPU_MAX = Path("/sys/fs/cgroup/cpu.max")
 
 
@@ -48,6 +50,9 @@ def kill_marked(variable: str, value: str) -> list[int]:
     return killed
 
 
-def package_path() -> str:
-    """Return the folder from which this package is imported, for the PYTHONPATH of workers."""
-    return str(Path(__file__).resolve().parents[1])
+def import_variables() -> dict[str, str]:
+    """Return the variables under which a new process imports this package, also when it is not installed."""
+    here = str(Path(__file__).resolve().parents[1])
+    if here in site.getsitepackages():
+        return {}
+    return {"PYTHONPATH": os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH"))))}

@@ -16,7 +16,7 @@ __all__ = ["ComputeResources", "GPUPrecision", "GPUToolkit", "QueueWorkerResourc
 _E = TypeVar("_E", bound=StrEnum)
 
 _MEMORY_UNITS = {
-    "": 1, "b": 1, "byte": 1, "bytes": 1,
+    "b": 1, "byte": 1, "bytes": 1,
     "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12,
     "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40,
 }  # fmt: skip

@@ -19,8 +19,10 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple
 
+from workflow_backends.machine import import_variables
 from workflow_backends.resources import ComputeResources
 from workflow_backends.serialization import Failure, TaskFailed
+from workflow_backends.worker import RECEIVED
 
 __all__ = ["Ticket", "run_task"]
 
@@ -58,7 +60,7 @@ class _Worker:
                 ],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
-                env=os.environ | _thread_variables(ticket.resources),
+                env=os.environ | import_variables() | _thread_variables(ticket.resources),
                 start_new_session=True,
             )
         self.connection = Connection(ours.detach())
@@ -105,16 +107,28 @@ def run_task(message: bytes, ticket: Ticket) -> bytes:
     try:
         if ticket.cancel_mark.exists():
             raise _failed("cancelled", "it was cancelled before it started")
-        if _worker is None or _worker.process.poll() is not None:
+        if _worker is None or not _takes(_worker, message):
             _worker = _Worker(ticket)
-        return _converse(_worker, message, ticket)
+            if not _takes(_worker, message):
+                raise _death(_worker, ticket)
+        return _answer(_worker, ticket)
     except OSError as error:
-        raise _failed("lost", f"its worker could not be reached: {error}") from error
+        raise _failed("lost", f"its worker could not be started: {error}") from error
 
 
-def _converse(worker: _Worker, message: bytes, ticket: Ticket) -> bytes:
+def _takes(worker: _Worker, message: bytes) -> bool:
+    """Hand a task over; False if the worker died while it was idle, which is not the task's fault."""
     try:
         worker.connection.send_bytes(message)
+        while not worker.answers(_POLL_S):
+            pass
+        return worker.connection.poll(0) and worker.connection.recv_bytes() == RECEIVED
+    except (EOFError, OSError):
+        return False
+
+
+def _answer(worker: _Worker, ticket: Ticket) -> bytes:
+    try:
         _wait(worker, ticket)
         has_result = worker.connection.recv_bytes() == b"1"
         data = worker.connection.recv_bytes()

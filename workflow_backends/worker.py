@@ -1,7 +1,7 @@
 """The process that runs tasks, one at a time: ``python -P -m workflow_backends.worker SOCKET LOG RESOURCES``.
 
 It is started by a runner (see runner.py), which may kill it at any moment. It receives messages on a socket
-and answers each with the pickled result or a pickled Failure.
+and answers each with RECEIVED, then with the pickled result or a pickled Failure.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from typing import Any
 from workflow_backends.resources import ComputeResources
 from workflow_backends.serialization import dump_exception, dump_result, load_message, takes_resources
 
-__all__: list[str] = []
+__all__ = ["RECEIVED"]
+
+RECEIVED = b"received"
 
 _PARENT_CHECK_S = 1.0
 
@@ -67,6 +69,7 @@ def main(descriptor: str, log: str, resources: Any) -> None:
             message = connection.recv_bytes()
         except EOFError:
             return
+        connection.send_bytes(RECEIVED)
         has_result, data = _run(message, owned)
         connection.send_bytes(b"1" if has_result else b"0")
         connection.send_bytes(data)

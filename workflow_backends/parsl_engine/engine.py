@@ -12,16 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workflow_backends.errors import EngineError
-from workflow_backends.machine import kill_marked
+from workflow_backends.machine import RUN_VARIABLE, kill_marked
 from workflow_backends.runner import Ticket, run_task
 from workflow_backends.serialization import TaskFailed
 
 if TYPE_CHECKING:
     from workflow_backends.parsl_engine.supervision import SupervisedExecutor
 
-__all__ = ["RUN_VARIABLE", "ParslEngine"]
+__all__ = ["ParslEngine"]
 
-RUN_VARIABLE = "WORKFLOW_BACKENDS_RUN"
 _STRATEGY_S = 1.0
 _CLEANUP_S = 5.0
 _logger = logging.getLogger(__name__)

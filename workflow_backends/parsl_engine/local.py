@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import site
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,8 +10,8 @@ from typing import TYPE_CHECKING
 from workflow_backends.backend import CalculationBackend
 from workflow_backends.engine import Engine, Pool
 from workflow_backends.errors import EngineError, InvalidResourcesError
-from workflow_backends.machine import available_cpus, package_path
-from workflow_backends.parsl_engine.engine import RUN_VARIABLE, ParslEngine
+from workflow_backends.machine import RUN_VARIABLE, available_cpus, import_variables
+from workflow_backends.parsl_engine.engine import ParslEngine
 from workflow_backends.platforms import select_platform
 
 if TYPE_CHECKING:
@@ -24,6 +22,7 @@ __all__ = ["ParslLocalBackend"]
 _HEARTBEAT_S = 1
 _HEARTBEAT_LIMIT_S = 10
 _POLL_MS = 500
+_LONGEST_PARENT = 60
 
 
 class ParslLocalBackend(CalculationBackend):
@@ -51,14 +50,8 @@ class ParslLocalBackend(CalculationBackend):
 
     def _start_engine(self, pools: Mapping[str, Pool]) -> Engine:
         _check_machine(pools)
-        try:
-            directory = Path(tempfile.mkdtemp(prefix="workflow-backends-"))
-        except OSError as error:
-            raise EngineError(
-                f"no temporary directory can be made: {error}; set TMPDIR to a writable one"
-            ) from error
         self._engine = ParslEngine(
-            directory, lambda place: [_executor(name, pool, place) for name, pool in pools.items()]
+            _run_directory(), lambda place: [_executor(name, pool, place) for name, pool in pools.items()]
         )
         return self._engine
 
@@ -80,11 +73,23 @@ def _check_machine(pools: Mapping[str, Pool]) -> None:
             select_platform(pool.resources)
 
 
+def _run_directory() -> Path:
+    """Make the run's directory where Parsl's commands can quote it and a socket's path has room."""
+    parents = [tempfile.gettempdir(), "/tmp"]  # mkdtemp keeps others out
+    suitable = [p for p in parents if len(p) <= _LONGEST_PARENT and not set(p) & set("'\"{}")]
+    try:
+        return Path(tempfile.mkdtemp(prefix="workflow-backends-", dir=suitable[0]))
+    except OSError as error:
+        raise EngineError(
+            f"no temporary directory can be made: {error}; set TMPDIR to a writable one"
+        ) from error
+
+
 def _executor(name: str, pool: Pool, directory: Path) -> SupervisedExecutor:
     from workflow_backends.parsl_engine.provider import GuardedLocalProvider  # noqa: PLC0415
     from workflow_backends.parsl_engine.supervision import SupervisedExecutor  # noqa: PLC0415
 
-    environment = {RUN_VARIABLE: ParslEngine.mark(directory)} | _import_variables()
+    environment = {RUN_VARIABLE: ParslEngine.mark(directory)} | import_variables()
     return SupervisedExecutor(
         environment,
         label=name,
@@ -96,10 +101,3 @@ def _executor(name: str, pool: Pool, directory: Path) -> SupervisedExecutor:
         heartbeat_threshold=_HEARTBEAT_LIMIT_S,
         poll_period=_POLL_MS,
     )
-
-
-def _import_variables() -> dict[str, str]:
-    """Return the variables under which workers import this package, also when it is not installed."""
-    if package_path() in site.getsitepackages():
-        return {}
-    return {"PYTHONPATH": os.pathsep.join(filter(None, (package_path(), os.environ.get("PYTHONPATH"))))}

@@ -12,6 +12,7 @@ import runpy
 import threading
 import time
 
+from workflow_backends.machine import RUN_VARIABLE
 from workflow_backends.parsl_engine.lifeline import StallProofClock, exit_with_parent
 
 __all__: list[str] = []
@@ -29,8 +30,15 @@ def _exit_with_children() -> None:
         time.sleep(_CHILD_CHECK_S)
 
 
+def _keep_sockets_in(directory: str) -> None:
+    # multiprocessing would make a folder of its own in TMPDIR, leave it behind when killed, and fail when the
+    # path is too long for a socket.
+    multiprocessing.current_process()._config["tempdir"] = directory  # type: ignore[attr-defined]
+
+
 if __name__ == "__main__":
     exit_with_parent()
+    _keep_sockets_in(os.environ[RUN_VARIABLE].partition(":")[2])
     StallProofClock(limit=15.0).install()
     threading.Thread(target=_exit_with_children, name="child-watch", daemon=True).start()
     runpy.run_module(

@@ -1,0 +1,71 @@
+"""The repository's own promises: metadata in step, imports light and in one direction."""
+
+from __future__ import annotations
+
+import pkgutil
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+import protocols
+import workflow_backends
+
+_ROOT = Path(__file__).parents[1]
+_PROJECT = tomllib.loads((_ROOT / "pyproject.toml").read_text())["project"]
+_MODULES = sorted(
+    module.name
+    for package in (workflow_backends, protocols)
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+)
+_ENGINES = ["parsl", "openmm", "numpy", "pint", "pymbar", "rdkit", "pydantic", "rich"]
+
+
+def test_the_conda_environment_is_in_step_with_the_package() -> None:
+    conda = yaml.safe_load((_ROOT / "environment.yml").read_text())
+    assert conda["channels"] == ["conda-forge"]
+    wanted = {f"python{_PROJECT['requires-python']}", "pip", *_PROJECT["dependencies"]}
+    assert set(conda["dependencies"]) == wanted
+
+
+def test_the_changelog_knows_the_version_or_what_is_unreleased() -> None:
+    text = (_ROOT / "CHANGELOG.md").read_text()
+    assert "## Unreleased" in text or f"## {workflow_backends.__version__}" in text
+
+
+@pytest.mark.parametrize("module", _MODULES)
+def test_every_module_imports_alone(module: str) -> None:
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", f"import {module}"], capture_output=True, text=True, check=False
+    )
+    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
+
+
+def test_importing_the_backends_loads_no_engine() -> None:
+    code = f"import sys, workflow_backends; print([m for m in {_ENGINES} if m in sys.modules])"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
+
+
+def test_importing_starts_no_thread_and_opens_no_socket() -> None:
+    code = (
+        "import threading, socket\n"
+        "def refuse(*a, **k): raise RuntimeError('a socket was opened')\n"
+        "socket.socket.bind = socket.socket.connect = refuse\n"
+        "import workflow_backends, protocols\n"
+        "print(threading.active_count())"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "1"
+
+
+@pytest.mark.parametrize("package", ["workflow_backends", "protocols"])
+def test_no_module_is_much_longer_than_300_lines_or_validates_by_assert(package: str) -> None:
+    for path in (_ROOT / package).rglob("*.py"):
+        lines = path.read_text().splitlines()
+        assert len(lines) <= 350, path
+        assert not [line for line in lines if re.match(r"\s*assert\s", line)], path

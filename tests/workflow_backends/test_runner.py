@@ -1,0 +1,106 @@
+"""The runner and its worker process, without any engine."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from workflow_backends import ComputeResources, runner
+from workflow_backends.runner import Ticket, run_task
+from workflow_backends.serialization import Failure, TaskFailed, dump_call, join_message
+
+
+@pytest.fixture(autouse=True)
+def _own_worker() -> Iterator[None]:
+    yield
+    if runner._worker is not None:
+        runner._worker.kill()
+        runner._worker = None
+
+
+def _ticket(directory: Path, **changes: Any) -> Ticket:
+    return Ticket("000001-0", "job", str(directory), None, ComputeResources(2))._replace(**changes)
+
+
+def _run(ticket: Ticket, function: Any, *args: Any) -> Any:
+    return pickle.loads(run_task(join_message(dump_call(function, args, {})[0], []), ticket))
+
+
+def _failure(ticket: Ticket, function: Any, *args: Any) -> Failure:
+    with pytest.raises(TaskFailed) as caught:
+        _run(ticket, function, *args)
+    failure: Failure = pickle.loads(caught.value.args[0])
+    return failure
+
+
+def test_tasks_share_a_worker_that_has_its_resources(tmp_path: Path) -> None:
+    ticket = _ticket(tmp_path)
+    pids = {_run(ticket, os.getpid) for _ in range(3)}
+    assert len(pids) == 1
+    assert os.getpid() not in pids
+    assert _run(ticket, lambda available_resources: available_resources) == ComputeResources(2)
+    assert _run(ticket, os.getenv, "OMP_NUM_THREADS") == "2"
+
+
+def test_a_worker_that_died_idle_costs_no_task(tmp_path: Path) -> None:
+    ticket = _ticket(tmp_path)
+    os.kill(_run(ticket, os.getpid), signal.SIGKILL)
+    assert _run(ticket, abs, -1) == 1
+
+
+def test_a_death_tells_pid_signal_and_last_words(tmp_path: Path) -> None:
+    def die() -> None:
+        print("last words", flush=True)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    failure = _failure(_ticket(tmp_path), die)
+    assert failure.kind == "lost"
+    assert "SIGTERM" in failure.description
+    assert failure.log == "last words"
+    assert _run(_ticket(tmp_path), abs, -1) == 1
+
+
+def test_output_goes_to_a_file_for_each_task_that_prints(tmp_path: Path) -> None:
+    _run(_ticket(tmp_path, attempt="a"), print, "first")
+    _run(_ticket(tmp_path, attempt="b"), abs, 1)
+    _run(_ticket(tmp_path, attempt="c"), print, "third")
+    logs = {path.name: path.read_text() for path in tmp_path.glob("?.log")}
+    assert logs == {"a.log": "first\n", "c.log": "third\n"}
+
+
+def test_a_mark_cancels_before_and_during_a_task(tmp_path: Path) -> None:
+    ticket = _ticket(tmp_path)
+    pid = _run(ticket, os.getpid)
+    threading.Timer(0.3, ticket.cancel_mark.touch).start()
+    assert _failure(ticket, time.sleep, 1000).kind == "cancelled"
+    assert _failure(ticket, abs, 1).kind == "cancelled"
+    ticket.cancel_mark.unlink()
+    assert _run(ticket, os.getpid) != pid
+
+
+def test_a_task_that_ignores_the_interrupt_is_killed(tmp_path: Path) -> None:
+    def stubborn() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        time.sleep(1000)
+
+    ticket = _ticket(tmp_path)
+    threading.Timer(0.5, ticket.cancel_mark.touch).start()
+    assert _failure(ticket, stubborn).kind == "cancelled"
+
+
+def test_a_child_that_holds_the_socket_does_not_hide_a_death(tmp_path: Path) -> None:
+    def fork_and_die() -> None:
+        if os.fork() == 0:
+            time.sleep(1000)
+        os._exit(5)
+
+    failure = _failure(_ticket(tmp_path), fork_and_die)
+    assert "exit status 5" in failure.description
