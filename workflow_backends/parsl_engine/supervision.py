@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+import zmq
 from parsl.executors import HighThroughputExecutor
 from parsl.executors.high_throughput.errors import CommandClientBadError
 from parsl.executors.high_throughput.executor import DEFAULT_LAUNCH_CMD
@@ -72,12 +73,16 @@ class SupervisedExecutor(HighThroughputExecutor):  # type: ignore[misc]  # parsl
         with client._lock:
             if not client.ok:
                 raise CommandClientBadError
+            self._wait_for_interchange(client, zmq.POLLOUT)
             client.zmq_socket.send_pyobj(message)
-            while not client.zmq_socket.poll(_COMMAND_POLL_MS):
-                if self.interchange_proc.poll() is not None:
-                    client.ok = False
-                    raise CommandClientBadError
+            self._wait_for_interchange(client, zmq.POLLIN)
             return client.zmq_socket.recv_pyobj()
+
+    def _wait_for_interchange(self, client: Any, event: int) -> None:
+        while not client.zmq_socket.poll(_COMMAND_POLL_MS, event):
+            if self.interchange_proc.poll() is not None:
+                client.ok = False
+                raise CommandClientBadError
 
 
 def _launch_command() -> str:
