@@ -31,14 +31,14 @@ _STARTUP = {
     "ours": """
 from workflow_backends import ParslLocalBackend
 with ParslLocalBackend(number_of_workers=2) as backend:
-    backend.submit_task(int).result()
+    backend.submit_task(abs, -1).result()
     print(time.perf_counter() - start)
 """,
     "default": """
 import parsl
 from parsl.executors import HighThroughputExecutor
 with parsl.load(parsl.Config(executors=[HighThroughputExecutor(max_workers_per_node=2)], run_dir=directory)):
-    parsl.python_app(int)().result()
+    parsl.python_app(abs)(-1).result()
     print(time.perf_counter() - start)
 """,
 }

@@ -4,6 +4,7 @@ from workflow_backends._version import __version__
 from workflow_backends.backend import CalculationBackend
 from workflow_backends.futures import TaskFuture
 from workflow_backends.parsl_engine.local import ParslLocalBackend
+from workflow_backends.parsl_engine.own import ParslBackend
 from workflow_backends.platforms import PlatformChoice, select_platform
 from workflow_backends.resources import ComputeResources, GPUPrecision, GPUToolkit, QueueWorkerResources
 
@@ -12,6 +13,7 @@ __all__ = [
     "ComputeResources",
     "GPUPrecision",
     "GPUToolkit",
+    "ParslBackend",
     "ParslLocalBackend",
     "PlatformChoice",
     "QueueWorkerResources",

@@ -213,6 +213,7 @@ class CalculationBackend(_Submitter):
         resources: ComputeResources | None = None,
         time_limit: float | None = None,
         retries: int = 1,
+        retry_exceptions: tuple[type[Exception], ...] = (),
     ) -> BackendView:
         """Return a view of this backend whose tasks have these options.
 
@@ -225,14 +226,18 @@ class CalculationBackend(_Submitter):
         time_limit
             Seconds after which a running task is ended; None for no limit.
         retries
-            How often a task is run again after its worker died under it.
+            How often a task is run again after its worker died under it, or it raised one of
+            `retry_exceptions`; a block of workers that was lost does not count.
+        retry_exceptions
+            The task's own exceptions after which it is run again; none by default.
 
         Raises
         ------
         InvalidResourcesError
             A value that is not allowed, or resources that no pool has; the pools are listed.
         """
-        options = TaskOptions(name, resources, time_limit, whole_number("retries", retries, minimum=0))
+        retries = whole_number("retries", retries, minimum=0)
+        options = TaskOptions(name, resources, time_limit, retries, tuple(retry_exceptions))
         if time_limit is not None and not (isinstance(time_limit, int | float) and time_limit > 0):
             raise InvalidResourcesError(f"time_limit: {time_limit!r} is not allowed; give seconds above 0")
         return BackendView(self, options, self._pool_for(resources))

@@ -12,6 +12,7 @@ import itertools
 import logging
 import pickle
 import queue
+import re
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -49,8 +50,13 @@ class _Task:
     options: TaskOptions
     waiting_for: int = 0
     deaths: int = 0
+    failures: int = 0
     lost_blocks: int = 0
     ticket: Ticket | None = None
+
+    @property
+    def tries(self) -> int:
+        return 1 + self.deaths + self.failures + self.lost_blocks
 
     @property
     def label(self) -> str:
@@ -190,7 +196,7 @@ class Dispatcher:
                 self._send(task)
 
     def _send(self, task: _Task) -> None:
-        attempt = f"{task.number:06d}-{task.deaths + task.lost_blocks}"
+        attempt = f"{task.number:06d}-{_as_file_name(task.future.name)}-{task.tries}"
         ticket = Ticket(
             attempt,
             task.future.name,
@@ -252,7 +258,12 @@ class Dispatcher:
         if failure.kind == "cancelled":
             task.future.cancel(failure.description)
             return
-        self._fail(task, error_of(task.label, failure))
+        error = error_of(task.label, failure)
+        if isinstance(error, task.options.retry_exceptions) and task.failures < task.options.retries:
+            task.failures += 1
+            self._enqueue(task, first=True)
+            return
+        self._fail(task, error)
 
     def _worker_died(self, task: _Task, failure: Failure) -> None:
         task.deaths += 1
@@ -299,3 +310,7 @@ class Dispatcher:
         )
         for task in list(self._tasks.values()):
             self._fail(task, EngineError(str(self._broken)))
+
+
+def _as_file_name(name: str) -> str:
+    return re.sub(r"[^\w.-]+", "_", name)[:60]

@@ -37,6 +37,7 @@ class TaskOptions:
     resources: ComputeResources | None = None
     time_limit: float | None = None
     retries: int = 1
+    retry_exceptions: tuple[type[Exception], ...] = ()
 
 
 class Engine(Protocol):

@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -50,7 +51,9 @@ class _Worker:
     """One worker process and the connection to it."""
 
     def __init__(self, ticket: Ticket) -> None:
-        self.log = Path(ticket.directory, f"worker-{socket.gethostname()}-{os.getpid()}.log")
+        self.log = Path(
+            ticket.directory, f"worker-{socket.gethostname()}-{os.getpid()}-{threading.get_ident()}.log"
+        )
         ours, theirs = socket.socketpair()
         with theirs:
             self.process = subprocess.Popen(
@@ -92,7 +95,8 @@ class _Worker:
             return log.read().decode(errors="replace").strip()
 
 
-_worker: _Worker | None = None
+# One worker process for each thread of the engine's process that runs tasks: mostly there is one.
+_local = threading.local()
 
 
 def run_task(message: bytes, ticket: Ticket) -> bytes:
@@ -103,15 +107,15 @@ def run_task(message: bytes, ticket: Ticket) -> bytes:
     TaskFailed
         With a pickled Failure, whatever went wrong.
     """
-    global _worker  # noqa: PLW0603  # one worker process for each process of the engine
     try:
         if ticket.cancel_mark.exists():
             raise _failed("cancelled", "it was cancelled before it started")
-        if _worker is None or not _takes(_worker, message):
-            _worker = _Worker(ticket)
-            if not _takes(_worker, message):
-                raise _death(_worker, ticket)
-        return _answer(_worker, ticket)
+        worker: _Worker | None = getattr(_local, "worker", None)
+        if worker is None or not _takes(worker, message):
+            worker = _local.worker = _Worker(ticket)
+            if not _takes(worker, message):
+                raise _death(worker, ticket)
+        return _answer(worker, ticket)
     except OSError as error:
         raise _failed("lost", f"its worker could not be started: {error}") from error
 

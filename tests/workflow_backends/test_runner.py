@@ -21,9 +21,9 @@ from workflow_backends.serialization import Failure, TaskFailed, dump_call, join
 @pytest.fixture(autouse=True)
 def _own_worker() -> Iterator[None]:
     yield
-    if runner._worker is not None:
-        runner._worker.kill()
-        runner._worker = None
+    if hasattr(runner._local, "worker"):
+        runner._local.worker.kill()
+        del runner._local.worker
 
 
 def _ticket(directory: Path, **changes: Any) -> Ticket:

@@ -1,4 +1,4 @@
-"""A DataFlowKernel with our executors, as the dispatcher's engine."""
+"""A DataFlowKernel as the dispatcher's engine."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from workflow_backends.serialization import TaskFailed
 if TYPE_CHECKING:
     from workflow_backends.parsl_engine.supervision import SupervisedExecutor
 
-__all__ = ["ParslEngine"]
+__all__ = ["KernelEngine", "OwnKernelEngine"]
 
 _STRATEGY_S = 1.0
 _CLEANUP_S = 5.0
@@ -31,13 +31,78 @@ def _not_a_task_failure(record: logging.LogRecord) -> bool:
     return not (record.exc_info and isinstance(record.exc_info[1], TaskFailed))
 
 
-class ParslEngine:
-    """Runs tasks on executors of one DataFlowKernel of its own.
+class KernelEngine:
+    """Runs tasks on the executors of a DataFlowKernel.
+
+    Parameters
+    ----------
+    kernel
+        The running DataFlowKernel.
+    directory
+        For logs and marks; workers see it under the same path.
+    memoize
+        Whether Parsl may give the result of an equal call instead of running it again.
+    """
+
+    def __init__(self, kernel: Any, directory: Path, *, memoize: bool = False) -> None:
+        logging.getLogger("parsl.dataflow.dflow").addFilter(_not_a_task_failure)
+        self.kernel = kernel
+        self.directory = directory
+        self._memoize = memoize
+
+    def submit(self, pool: str, message: bytes, ticket: Ticket) -> concurrent.futures.Future[bytes]:
+        """Run the task on the executor that has the pool's name."""
+        if self._memoize:
+            from workflow_backends.parsl_engine.supervision import MemoizableMessage  # noqa: PLC0415
+
+            message = MemoizableMessage(message)
+        future: concurrent.futures.Future[bytes] = self.kernel.submit(
+            run_task,
+            app_args=(message,),
+            app_kwargs={"ticket": ticket},
+            executors=[pool],
+            cache=self._memoize,
+            ignore_for_cache=["ticket"],
+        )
+        return future
+
+    def is_lost_block(self, error: BaseException) -> bool:
+        """Tell whether Parsl lost the worker's block."""
+        from parsl.executors.high_throughput.errors import ManagerLost, WorkerLost  # noqa: PLC0415
+
+        return isinstance(error, ManagerLost | WorkerLost)
+
+    def failure(self) -> str | None:
+        """Say why no task can run any more; None while all is well."""
+        from workflow_backends.parsl_engine.supervision import executor_failure  # noqa: PLC0415
+
+        return next(filter(None, map(executor_failure, self.kernel.executors.values())), None)
+
+    def clean_up(self) -> None:
+        """Let Parsl clean up, for some seconds at most whatever died before."""
+        from workflow_backends.parsl_engine.supervision import executor_failure, give_up  # noqa: PLC0415
+
+        for executor in self.kernel.executors.values():
+            if reason := executor_failure(executor):
+                give_up(executor, reason)
+        cleanup = threading.Thread(target=self._clean_up, name="parsl-cleanup", daemon=True)
+        cleanup.start()
+        cleanup.join(_CLEANUP_S)
+
+    def _clean_up(self) -> None:
+        try:
+            self.kernel.cleanup()
+        except Exception:
+            _logger.exception("Parsl's clean-up failed; its processes are ended all the same")
+
+
+class OwnKernelEngine(KernelEngine):
+    """Runs tasks on our executors in a DataFlowKernel of our own.
 
     Parameters
     ----------
     directory
-        The run's own directory, for logs and marks; workers see it under the same path.
+        The run's own directory.
     make_executors
         Called once, for Parsl's executors are single use; the labels are the pools' names.
     """
@@ -45,12 +110,10 @@ class ParslEngine:
     def __init__(self, directory: Path, make_executors: Callable[[Path], list[SupervisedExecutor]]) -> None:
         from parsl import Config, DataFlowKernel  # noqa: PLC0415  # half a second that only a start pays
 
-        logging.getLogger("parsl.dataflow.dflow").addFilter(_not_a_task_failure)
-        self.directory = directory
+        super().__init__(None, directory)
         self._executors = make_executors(directory)
-        self._kernel: Any = None
         try:
-            self._kernel = DataFlowKernel(
+            self.kernel = DataFlowKernel(
                 Config(
                     executors=self._executors,
                     run_dir=str(directory / "parsl"),
@@ -67,51 +130,17 @@ class ParslEngine:
             self.stop(keep_files=True)
             raise EngineError(f"Parsl did not start: {error}; logs in {directory}") from error
 
-    def submit(self, pool: str, message: bytes, ticket: Ticket) -> concurrent.futures.Future[bytes]:
-        """Run the task on a worker of the pool."""
-        future: concurrent.futures.Future[bytes] = self._kernel.submit(
-            run_task,
-            app_args=(message,),
-            app_kwargs={"ticket": ticket},
-            executors=[pool],
-            cache=False,
-            ignore_for_cache=["ticket"],
-        )
-        return future
-
-    def is_lost_block(self, error: BaseException) -> bool:
-        """Tell whether Parsl lost the worker's block."""
-        from parsl.executors.high_throughput.errors import ManagerLost, WorkerLost  # noqa: PLC0415
-
-        return isinstance(error, ManagerLost | WorkerLost)
-
-    def failure(self) -> str | None:
-        """Say why no task can run any more; None while all is well."""
-        return next(filter(None, (executor.interchange_failure() for executor in self._executors)), None)
-
     def stop(self, *, keep_files: bool) -> None:
         """End everything, within seconds whatever died before."""
         for executor in self._executors:
-            if reason := executor.interchange_failure():
-                executor.give_up(reason)
             executor.provider.cancel_all()
-        if self._kernel is not None:
-            cleanup = threading.Thread(target=self._clean_up, name="parsl-cleanup", daemon=True)
-            cleanup.start()
-            cleanup.join(_CLEANUP_S)
+        if self.kernel is not None:
+            self.clean_up()
         for executor in self._executors:
-            if executor.interchange_proc is not None and executor.interchange_proc.poll() is None:
-                executor.interchange_proc.kill()
-                executor.interchange_proc.wait()
+            executor.kill_interchange()
         kill_marked(RUN_VARIABLE, self.mark(self.directory))
         if not keep_files:
             shutil.rmtree(self.directory, ignore_errors=True)
-
-    def _clean_up(self) -> None:
-        try:
-            self._kernel.cleanup()
-        except Exception:
-            _logger.exception("Parsl's clean-up failed; its processes are ended all the same")
 
     @staticmethod
     def mark(directory: Path) -> str:

@@ -11,7 +11,7 @@ from workflow_backends.backend import CalculationBackend
 from workflow_backends.engine import Engine, Pool
 from workflow_backends.errors import EngineError, InvalidResourcesError
 from workflow_backends.machine import RUN_VARIABLE, available_cpus, import_variables
-from workflow_backends.parsl_engine.engine import ParslEngine
+from workflow_backends.parsl_engine.engine import OwnKernelEngine
 from workflow_backends.platforms import select_platform
 
 if TYPE_CHECKING:
@@ -46,11 +46,11 @@ class ParslLocalBackend(CalculationBackend):
     [1, 2, 4]
     """
 
-    _engine: ParslEngine | None = None
+    _engine: OwnKernelEngine | None = None
 
     def _start_engine(self, pools: Mapping[str, Pool]) -> Engine:
         _check_machine(pools)
-        self._engine = ParslEngine(
+        self._engine = OwnKernelEngine(
             _run_directory(), lambda place: [_executor(name, pool, place) for name, pool in pools.items()]
         )
         return self._engine
@@ -89,7 +89,7 @@ def _executor(name: str, pool: Pool, directory: Path) -> SupervisedExecutor:
     from workflow_backends.parsl_engine.provider import GuardedLocalProvider  # noqa: PLC0415
     from workflow_backends.parsl_engine.supervision import SupervisedExecutor  # noqa: PLC0415
 
-    environment = {RUN_VARIABLE: ParslEngine.mark(directory)} | import_variables()
+    environment = {RUN_VARIABLE: OwnKernelEngine.mark(directory)} | import_variables()
     return SupervisedExecutor(
         environment,
         label=name,

@@ -6,12 +6,14 @@ import sys
 from typing import Any
 
 import zmq
+from parsl.dataflow.memoization import id_for_memo
 from parsl.executors import HighThroughputExecutor
 from parsl.executors.high_throughput.errors import CommandClientBadError
 from parsl.executors.high_throughput.executor import DEFAULT_LAUNCH_CMD
+from parsl.executors.status_handling import BlockProviderExecutor
 from parsl.jobs.states import TERMINAL_STATES, JobStatus
 
-__all__ = ["SupervisedExecutor", "fail_without_blocks"]
+__all__ = ["MemoizableMessage", "SupervisedExecutor", "executor_failure", "fail_without_blocks", "give_up"]
 
 _COMMAND_POLL_MS = 200
 _FAILED_BLOCKS_LIMIT = 5
@@ -39,21 +41,11 @@ class SupervisedExecutor(HighThroughputExecutor):  # type: ignore[misc]  # parsl
             **settings,
         )
 
-    def interchange_failure(self) -> str | None:
-        """Say what is wrong with the interchange or with the thread that receives results."""
-        if self.interchange_proc is not None and (status := self.interchange_proc.poll()) is not None:
-            return f"Parsl's interchange ended (status {status})"
-        if self._result_queue_thread is not None and not self._result_queue_thread.is_alive():
-            return "Parsl's result thread ended"
-        if self.bad_state_is_set:
-            return f"Parsl's executor failed: {self.executor_exception}"
-        return None
-
-    def give_up(self, reason: str) -> None:
-        """Make Parsl leave a dead interchange alone: without this its clean-up waits for an answer."""
-        if not self.bad_state_is_set:
-            self._executor_exception = RuntimeError(reason)
-            self._executor_bad_state.set()
+    def kill_interchange(self) -> None:
+        """End the interchange if Parsl's clean-up did not."""
+        if self.interchange_proc is not None and self.interchange_proc.poll() is None:
+            self.interchange_proc.kill()
+            self.interchange_proc.wait()
 
     # Parsl waits for the interchange's answer without limit, which blocks its poller for ever when it died.
 
@@ -83,6 +75,35 @@ class SupervisedExecutor(HighThroughputExecutor):  # type: ignore[misc]  # parsl
             if self.interchange_proc.poll() is not None:
                 client.ok = False
                 raise CommandClientBadError
+
+
+def executor_failure(executor: Any) -> str | None:
+    """Say why an executor can run no task any more; Parsl itself does not notice a dead interchange."""
+    if not isinstance(executor, BlockProviderExecutor):
+        return None
+    interchange = getattr(executor, "interchange_proc", None)
+    if interchange is not None and (status := interchange.poll()) is not None:
+        return f"Parsl's interchange ended (status {status})"
+    receiver = getattr(executor, "_result_queue_thread", None)
+    if receiver is not None and not receiver.is_alive():
+        return "Parsl's result thread ended"
+    return f"Parsl's executor failed: {executor.executor_exception}" if executor.bad_state_is_set else None
+
+
+def give_up(executor: Any, reason: str) -> None:
+    """Make Parsl leave a failed executor alone: its clean-up would wait for an answer."""
+    if not executor.bad_state_is_set:
+        executor._executor_exception = RuntimeError(reason)
+        executor._executor_bad_state.set()
+
+
+class MemoizableMessage(bytes):
+    """A task's message that Parsl can look up among those it has run."""
+
+
+@id_for_memo.register(MemoizableMessage)
+def _identity(message: MemoizableMessage, output_ref: bool = False) -> bytes:  # noqa: ARG001
+    return bytes(message)
 
 
 def _launch_command() -> str:
