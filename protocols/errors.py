@@ -1,0 +1,62 @@
+"""The exceptions of this package: ordinary, picklable, each with one line that says what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+__all__ = [
+    "CorruptFileError",
+    "DirectoryLockedError",
+    "ExecutionError",
+    "InputError",
+    "PackingError",
+    "ProtocolsError",
+    "SimulationError",
+]
+
+
+class ProtocolsError(Exception):
+    """The root of every error that this package raises itself."""
+
+
+class InputError(ProtocolsError, ValueError):
+    """An input that is not allowed; the message names it, its value and what is allowed."""
+
+
+class PackingError(ProtocolsError):
+    """Packmol could not place the molecules in a box of any density that was tried."""
+
+
+class SimulationError(ProtocolsError):
+    """A simulation whose numbers became meaningless, for example an energy that is not finite."""
+
+
+class CorruptFileError(ProtocolsError):
+    """A file that is truncated, or is not what was written."""
+
+
+class DirectoryLockedError(ProtocolsError):
+    """Another run is writing into the directory; the message says which."""
+
+
+class ExecutionError(ProtocolsError):
+    """A protocol failed while it was executed.
+
+    Parameters
+    ----------
+    protocol
+        The protocol's type and identity, such as ``OpenMMSimulation-1a2b3c4d5e6f``.
+    directory
+        Where it ran; what it had written is still there.
+    cause
+        The error in one line, its type first.
+    """
+
+    def __init__(self, protocol: str, directory: Path, cause: str) -> None:
+        super().__init__(protocol, directory, cause)
+        self.protocol = protocol
+        self.directory = directory
+        self.cause = cause
+
+    def __str__(self) -> str:
+        return f"{self.protocol} failed in {self.directory}: {self.cause}"

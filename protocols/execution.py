@@ -1,0 +1,150 @@
+"""Execute one protocol in its directory: what a worker does, and what happens without a worker."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import socket
+import sys
+from datetime import UTC, datetime
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from protocols.errors import ExecutionError
+from protocols.locking import DirectoryLock
+from protocols.model import Model
+from protocols.protocol import Protocol, replace_references
+from protocols.storage import PROVENANCE_NAME, load_outputs, save_outputs, write_atomically
+from workflow_backends.resources import ComputeResources
+
+__all__ = ["Slot", "Task", "execute_in", "execute_task"]
+
+_PACKAGES = ("estimate-properties", "openmm", "numpy", "pymbar", "packmol", "rdkit", "pint", "pydantic")
+
+
+class Slot(NamedTuple):
+    """The place of an upstream output among the inputs of a task."""
+
+    identity: str
+    output: str
+
+
+class Task(NamedTuple):
+    """A protocol taken from its graph: what a worker needs of it and no more.
+
+    Parameters
+    ----------
+    kind
+        The protocol's class.
+    inputs
+        Its inputs, with a `Slot` for every reference.
+    label
+        Type and identity, as in the graph.
+    provenance
+        What the identity is a hash of.
+    directory
+        Where it is executed.
+    """
+
+    kind: type[Protocol]
+    inputs: dict[str, Any]
+    label: str
+    provenance: Any
+    directory: Path
+
+    @classmethod
+    def of(cls, protocol: Protocol, directory: Path) -> Task:
+        """Return the task that executes this protocol in this directory."""
+        inputs = {
+            name: replace_references(
+                getattr(protocol, name), lambda reference: Slot(reference.identity, reference.name)
+            )
+            for name in type(protocol).model_fields
+        }
+        return cls(type(protocol), inputs, protocol.label, protocol.identity_content(), directory)
+
+
+def execute_task(task: Task, upstream: dict[str, Model], available_resources: ComputeResources) -> Model:
+    """Execute a task of a graph.
+
+    Parameters
+    ----------
+    task
+        What to execute.
+    upstream
+        The outputs of the protocols it depends on, by identity.
+    available_resources
+        What the worker owns.
+
+    Raises
+    ------
+    ExecutionError
+        Whatever went wrong, with the protocol and its directory.
+    """
+    try:
+        inputs = {name: _filled(value, upstream) for name, value in task.inputs.items()}
+        return _execute(task.kind(**inputs), task.directory, available_resources, task.provenance)
+    except Exception as error:
+        message = " ".join(str(error).split())
+        raise ExecutionError(task.label, task.directory, f"{type(error).__name__}: {message}") from error
+
+
+def execute_in(protocol: Protocol, directory: Path | str, available_resources: ComputeResources) -> Any:
+    """Execute one protocol that has no references in `directory`, or return what it gave there before."""
+    return _execute(protocol, Path(directory), available_resources, protocol.identity_content())
+
+
+def _filled(value: Any, upstream: dict[str, Model]) -> Any:
+    if isinstance(value, Slot):
+        return getattr(upstream[value.identity], value.output)
+    if isinstance(value, list | tuple):
+        return tuple(_filled(item, upstream) for item in value)
+    if isinstance(value, dict):
+        return {key: _filled(item, upstream) for key, item in value.items()}
+    return value
+
+
+def _execute(protocol: Protocol, directory: Path, resources: ComputeResources, inputs: Any) -> Model:
+    directory.mkdir(parents=True, exist_ok=True)
+    with DirectoryLock(directory):
+        finished = load_outputs(directory, type(protocol).Outputs)
+        if finished is not None:
+            return finished
+        started = datetime.now(UTC)
+        outputs = protocol.execute(directory, resources)
+        record = _provenance(inputs, outputs, resources, started)
+        write_atomically(directory / PROVENANCE_NAME, json.dumps(record, indent=1))
+        save_outputs(directory, outputs)
+        return outputs
+
+
+def _provenance(
+    inputs: Any, outputs: Model, resources: ComputeResources, started: datetime
+) -> dict[str, Any]:
+    return {
+        "protocol": inputs,
+        "platform": getattr(outputs, "platform", None),
+        "platform_reason": getattr(outputs, "platform_reason", None),
+        "resources": str(resources),
+        "host": socket.gethostname(),
+        "system": platform.platform(),
+        "pid": os.getpid(),
+        "python": sys.version.split()[0],
+        "packages": _versions(),
+        "started": started.isoformat(),
+        "finished": datetime.now(UTC).isoformat(),
+    }
+
+
+@cache
+def _versions() -> dict[str, str | None]:
+    versions: dict[str, str | None] = {}
+    for name in _PACKAGES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = None
+    return versions

@@ -1,0 +1,127 @@
+"""A force field as OpenMM XML files, held by content so that a worker needs no file."""
+
+from __future__ import annotations
+
+import io
+import xml.etree.ElementTree as ET
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from protocols.errors import InputError
+from protocols.model import Model
+from protocols.topology import Molecule, box_topology
+
+__all__ = ["ForceFieldFile", "OpenMMForceField"]
+
+
+class ForceFieldFile(Model):
+    """One force-field file.
+
+    Parameters
+    ----------
+    name
+        As the user gave it.
+    xml
+        Its content, without the lines that include other files, which stand beside it.
+    """
+
+    name: str
+    xml: str
+
+
+class OpenMMForceField(Model):
+    """One or several OpenMM force-field XML files, bundled with OpenMM or with this package, or the user's.
+
+    Parameters
+    ----------
+    *names
+        File names or paths, such as "tip3p.xml" or "argon.xml".
+
+    Raises
+    ------
+    InputError
+        A file is not found (the message lists where it was looked for) or is no force field.
+    """
+
+    files: tuple[ForceFieldFile, ...]
+
+    if TYPE_CHECKING:
+
+        def __init__(self, *names: str | Path) -> None: ...
+
+    else:
+
+        def __init__(self, *names: str | Path, files: tuple[ForceFieldFile, ...] | None = None) -> None:
+            if names:
+                files = tuple(file for name in names for file in _read(str(name)))
+            super().__init__(files=files or ())
+            if not self.files:
+                raise InputError("force_field: no file given; give names such as 'tip3p.xml'")
+
+    def load(self) -> Any:
+        """Return OpenMM's ForceField."""
+        return _load(self)
+
+    def check_covers(self, smiles: str) -> None:
+        """Raise InputError unless the force field has parameters for this molecule."""
+        from openmm import app, unit  # noqa: PLC0415
+
+        molecule = Molecule.from_smiles(smiles)
+        modeller = app.Modeller(box_topology([(molecule, 1)]), molecule.positions * unit.nanometer)
+        try:
+            modeller.addExtraParticles(self.load())
+            self.load().createSystem(modeller.topology)
+        except Exception as error:  # OpenMM raises whatever its generators raise
+            reason = " ".join(str(error).split()).split(". ")[0]
+            raise InputError(
+                f"force_field: {self} does not cover {smiles} ({reason}); add a file with its residue"
+            ) from error
+
+    def __str__(self) -> str:
+        return " + ".join(dict.fromkeys(file.name for file in self.files))
+
+
+@cache
+def _load(force_field: OpenMMForceField) -> Any:
+    from openmm import app  # noqa: PLC0415
+
+    return app.ForceField(*(io.StringIO(file.xml) for file in force_field.files))
+
+
+def _read(name: str) -> list[ForceFieldFile]:
+    """Read one file and those that it includes, each once."""
+    pending, found = [_find(name, [])], {}
+    while pending:
+        path = pending.pop(0)
+        if path in found:
+            continue
+        root = _parse(name, path)
+        for include in root.findall("Include"):
+            pending.append(_find(include.attrib["file"], [path.parent]))
+            root.remove(include)
+        found[path] = ForceFieldFile(name=name, xml=ET.tostring(root, encoding="unicode"))
+    return list(found.values())
+
+
+def _find(name: str, first: list[Path]) -> Path:
+    from openmm.app.forcefield import _getDataDirectories  # noqa: PLC0415
+
+    ours = Path(str(resources.files("protocols") / "data"))
+    places = [*first, Path.cwd(), ours, *(Path(place) for place in _getDataDirectories())]
+    for place in places:
+        if (place / Path(name).expanduser()).is_file():
+            return (place / Path(name).expanduser()).resolve()
+    looked = ", ".join(str(place) for place in places) if not Path(name).is_absolute() else "that path"
+    raise InputError(f"force_field: no file {name!r}; looked in {looked}")
+
+
+def _parse(name: str, path: Path) -> ET.Element:
+    try:
+        root = ET.parse(path).getroot()
+    except ET.ParseError as error:
+        raise InputError(f"force_field: {name!r} is not XML: {error}") from None
+    if root.tag != "ForceField":
+        raise InputError(f"force_field: {name!r} is not an OpenMM force field; its root is <{root.tag}>")
+    return root

@@ -1,0 +1,107 @@
+"""WorkflowGraph: protocols wired by their outputs, equal ones merged, run by a backend or in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from protocols.execution import Task, execute_task
+from protocols.model import Model
+from protocols.protocol import Protocol
+from protocols.storage import load_outputs
+from workflow_backends.resources import ComputeResources
+
+__all__ = ["WorkflowGraph"]
+
+
+class WorkflowGraph:
+    """A set of protocols with everything upstream of them.
+
+    References hold the protocols that they refer to, so that a cycle cannot be built and nothing dangles.
+
+    Parameters
+    ----------
+    protocols
+        The ends of the graph; what they depend on comes along.
+    """
+
+    def __init__(self, protocols: Iterable[Protocol] = ()) -> None:
+        self._protocols: dict[str, Protocol] = {}
+        for protocol in protocols:
+            self.add(protocol)
+
+    def add(self, protocol: Protocol) -> None:
+        """Add a protocol and all upstream of it; those already there, by identity, are merged."""
+        pending = [protocol]
+        while pending:
+            last = pending[-1]
+            missing = [p for p in last.upstream if p.identity not in self._protocols]
+            if missing:
+                pending.extend(missing)
+            else:
+                self._protocols.setdefault(pending.pop().identity, last)
+
+    def __iter__(self) -> Iterator[Protocol]:
+        """Iterate upstream first."""
+        return iter(self._protocols.values())
+
+    def __len__(self) -> int:
+        return len(self._protocols)
+
+    def upstream_of(self, protocol: Protocol) -> list[Protocol]:
+        """Return all that `protocol` depends on, and itself, upstream first."""
+        wanted = {protocol.identity}
+        for candidate in reversed(list(self)):
+            if candidate.identity in wanted:
+                wanted.update(p.identity for p in candidate.upstream)
+        return [p for p in self if p.identity in wanted]
+
+    def submit(self, backend: Any, directory: Path | str) -> dict[str, Any]:
+        """Submit every unfinished protocol.
+
+        Parameters
+        ----------
+        backend
+            A started CalculationBackend.
+        directory
+            Of the run; each protocol gets a directory in it.
+
+        Returns
+        -------
+        dict
+            By identity: the outputs of a protocol that was finished before, else the future of its task.
+        """
+        outcomes: dict[str, Any] = {}
+        for protocol in self:
+            home = Path(directory).resolve() / protocol.label
+            outcome: Any = load_outputs(home, type(protocol).Outputs)
+            if outcome is None:
+                upstream = {p.identity: outcomes[p.identity] for p in protocol.upstream}
+                named = backend.options(name=protocol.label)
+                outcome = named.submit_task(execute_task, Task.of(protocol, home), upstream)
+            outcomes[protocol.identity] = outcome
+        return outcomes
+
+    def execute(
+        self, directory: Path | str, resources: ComputeResources | None = None
+    ) -> dict[str, Model | Exception]:
+        """Execute every unfinished protocol in this process, one after the other.
+
+        Returns
+        -------
+        dict
+            By identity: the outputs, or the error of a protocol that failed. What depends on a failed one
+            is left out.
+        """
+        outcomes: dict[str, Model | Exception] = {}
+        for protocol in self:
+            upstream = {p.identity: outcomes.get(p.identity) for p in protocol.upstream}
+            inputs = {identity: item for identity, item in upstream.items() if isinstance(item, Model)}
+            if len(inputs) == len(upstream):
+                task = Task.of(protocol, Path(directory).resolve() / protocol.label)
+                try:
+                    outcomes[protocol.identity] = execute_task(task, inputs, resources or ComputeResources())
+                except Exception as error:  # noqa: BLE001  # handed to the caller, who reports it
+                    outcomes[protocol.identity] = error
+        return outcomes

@@ -1,0 +1,128 @@
+"""Identity by content: what an input is, as plain data, and the hash of it."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import site
+import sysconfig
+from enum import Enum
+from functools import cache
+from pathlib import Path
+from types import CodeType, FunctionType
+from typing import Any, Protocol, runtime_checkable
+
+import pint
+from pydantic import BaseModel
+
+from protocols.errors import InputError
+from protocols.quantities import canonical
+
+__all__ = ["HasIdentity", "content", "digest", "file_digest", "source_digest"]
+
+_OURS = __name__.partition(".")[0]
+
+
+@runtime_checkable
+class HasIdentity(Protocol):
+    """Whatever says itself what it is."""
+
+    def identity_content(self) -> Any:
+        """Return plain data that is equal for equal things only."""
+
+
+def digest(data: Any) -> str:
+    """Return the SHA-256 of plain data, independent of the order of keys."""
+    return hashlib.sha256(json.dumps(data, sort_keys=True, allow_nan=False).encode()).hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def content(value: Any, name: str) -> Any:  # noqa: PLR0911  # one return a kind of value
+    """Return an input as plain data: files by their content, quantities in one unit.
+
+    Raises
+    ------
+    InputError
+        A file that cannot be read, or a value whose content cannot be told.
+    """
+    match value:
+        case None | bool() | int() | float() | str():
+            return value.value if isinstance(value, Enum) else value
+        case Enum():
+            return content(value.value, name)
+        case HasIdentity():
+            return value.identity_content()
+        case pint.Quantity():
+            return {"quantity": canonical(value)}
+        case Path():
+            return {"file": _input_file(value, name)}
+        case BaseModel():
+            fields = {
+                field: content(getattr(value, field), f"{name}.{field}") for field in type(value).model_fields
+            }
+            return {"model": type(value).__qualname__, "fields": fields}
+        case list() | tuple():
+            return [content(item, f"{name}[{i}]") for i, item in enumerate(value)]
+        case dict():
+            return {str(key): content(item, f"{name}[{key!r}]") for key, item in value.items()}
+        case _:
+            raise InputError(
+                f"{name}: {type(value).__name__} has no identity; give numbers, text, quantities, paths,"
+                " models, or lists and dicts of these"
+            )
+
+
+def _input_file(path: Path, name: str) -> str:
+    try:
+        return file_digest(path)
+    except OSError as error:
+        raise InputError(f"{name}: {str(path)!r} cannot be read: {error.strerror}") from None
+
+
+@cache
+def source_digest(cls: type) -> str | None:
+    """Return a hash of the class's code if it does not come from an installed package, else None.
+
+    An installed package changes with its version, and its authors number their protocols; a script or a
+    notebook changes without notice.
+    """
+    own = [base for base in cls.__mro__ if not _installed(base)]
+    return digest([_source(base) for base in own]) if own else None
+
+
+def _installed(cls: type) -> bool:
+    package = cls.__module__.partition(".")[0]
+    if package in {_OURS, "builtins"}:
+        return True
+    try:
+        file = Path(inspect.getfile(cls)).resolve()
+    except (OSError, TypeError):
+        return False
+    paths = sysconfig.get_paths()
+    places = [
+        paths["stdlib"],
+        paths["purelib"],
+        paths["platlib"],
+        *site.getsitepackages(),
+        site.getusersitepackages(),
+    ]
+    return any(file.is_relative_to(Path(place).resolve()) for place in places)
+
+
+def _source(cls: type) -> Any:
+    try:
+        return inspect.getsource(cls)
+    except (OSError, TypeError):  # typed at a prompt: there is no text, but there is code
+        functions = {name: item for name, item in vars(cls).items() if isinstance(item, FunctionType)}
+        return {name: _code(function.__code__) for name, function in sorted(functions.items())}
+
+
+def _code(code: CodeType) -> Any:
+    constants = [_code(item) if isinstance(item, CodeType) else repr(item) for item in code.co_consts]
+    return [code.co_code.hex(), constants, list(code.co_names)]

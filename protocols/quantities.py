@@ -1,0 +1,214 @@
+"""One unit library: quantities of OpenMM, of any pint registry and strings become ours, or are refused.
+
+The registry is private to this package: pint's application registry stays as the user left it, and a
+quantity unpickles into the same registry it came from.
+"""
+
+from __future__ import annotations
+
+import copyreg
+import math
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeAlias
+
+import pint
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
+from pydantic_core import CoreSchema, core_schema
+
+from protocols.errors import InputError
+
+__all__ = [
+    "AnyQuantity",
+    "Force",
+    "Frequency",
+    "Length",
+    "Mass",
+    "MassDensity",
+    "Pressure",
+    "Quantity",
+    "Temperature",
+    "Time",
+    "canonical",
+    "describe_quantity",
+    "quantity",
+    "unit_symbol",
+]
+
+registry: pint.UnitRegistry[Any] = pint.UnitRegistry()
+Quantity: TypeAlias = pint.Quantity[Any]
+
+_NUMBER_AND_UNIT = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*?)\s*")
+_DIMENSIONS = {
+    "temperature": "kelvin",
+    "pressure": "bar",
+    "time": "picosecond",
+    "frequency": "1/picosecond",
+    "length": "nanometer",
+    "mass": "dalton",
+    "density": "gram/milliliter",
+    "energy": "kilojoule",
+    "molar energy": "kilojoule/mole",
+    "volume": "nanometer**3",
+    "force": "kilojoule/mole/nanometer",
+    "amount of substance": "mole",
+    "electric charge": "coulomb",
+    "pure number": "dimensionless",
+}
+
+
+def quantity(value: object, unit: str | None = None) -> Quantity:
+    """Bring a quantity of any kind into this package's registry, in the unit it came with.
+
+    Parameters
+    ----------
+    value
+        An openmm.unit quantity, a pint quantity of any registry (OpenFF's too), a string such as
+        "298.15 K", or, when `unit` is given, a bare number in that unit.
+    unit
+        The unit of a bare number.
+
+    Raises
+    ------
+    InputError
+        The value has no unit, or one that is not known.
+    """
+    try:
+        if isinstance(value, str):
+            return _from_string(value)
+        if hasattr(value, "magnitude") and hasattr(value, "units"):
+            return registry.Quantity(float(value.magnitude), f"{value.units:D}")
+        if hasattr(value, "value_in_unit") and hasattr(value, "unit"):
+            return registry.Quantity(float(value.value_in_unit(value.unit)), _unit(value.unit.get_name()))
+    except (pint.errors.PintError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"{value!r} is not a quantity: {error}") from None
+    if unit is not None and isinstance(value, int | float) and not isinstance(value, bool):
+        return registry.Quantity(float(value), unit)
+    raise InputError(f"{value!r} has no unit")
+
+
+def _unit(name: str) -> str:
+    return f"1{name}" if name.startswith("/") else name
+
+
+def _from_string(text: str) -> Quantity:
+    match = _NUMBER_AND_UNIT.fullmatch(text)
+    if match is None:
+        raise InputError(f"{text!r} is not a number and a unit")
+    # Number and unit are joined here and not by pint, which refuses to multiply by an offset unit (degC).
+    return registry.Quantity(float(match[1]), _unit(match[2]) or "dimensionless")
+
+
+def _dimension_of(value: Quantity) -> str:
+    for name, unit in _DIMENSIONS.items():
+        if value.is_compatible_with(unit) and value.dimensionality == registry.Unit(unit).dimensionality:
+            return name
+    return f"quantity in {value.units:~P}"
+
+
+def _rebuild(magnitude: float, unit: str) -> Quantity:
+    return registry.Quantity(magnitude, unit)
+
+
+def _reduce(value: Quantity) -> tuple[Any, tuple[float, str]]:
+    return _rebuild, (value.magnitude, f"{value.units:D}")
+
+
+# pint would unpickle into the application registry, whose quantities do not mix with ours.
+copyreg.pickle(registry.Quantity, _reduce)
+
+
+def canonical(value: Quantity) -> str:
+    """Return one text for equal quantities whatever their unit: 12 digits, in base units."""
+    base = value.to_base_units()
+    return f"{base.magnitude:.12g} {base.units:~D}".strip()
+
+
+def describe_quantity(value: Quantity) -> str:
+    """Return the quantity as a person reads it: "298.15 K", "1 atm", "0.95 g/mL"."""
+    return f"{value.magnitude:.6g} {unit_symbol(value)}".strip()
+
+
+def unit_symbol(value: Quantity) -> str:
+    """Return the unit's symbol; the litre is written with the capital that chemists use."""
+    return re.sub(r"\b([mcdµ]?)l\b", r"\1L", f"{value.units:~P}")
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """Pydantic metadata: the quantity that a field takes.
+
+    Parameters
+    ----------
+    name
+        The dimension in words; None allows any.
+    example
+        What the error message suggests.
+    minimum
+        The smallest allowed magnitude in the dimension's own unit; None for no limit.
+    exclusive
+        Whether the minimum itself is refused.
+    """
+
+    name: str | None
+    example: str
+    minimum: float | None = 0.0
+    exclusive: bool = True
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Validate with `check`; write as a string that reads back exactly."""
+        return core_schema.with_info_plain_validator_function(
+            self._validate,
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                lambda value: f"{value.magnitude!r} {value.units:D}", return_schema=core_schema.str_schema()
+            ),
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """Describe the field as the string that it is in JSON."""
+        return {"type": "string", "examples": [self.example]}
+
+    def _validate(self, value: object, info: ValidationInfo) -> Quantity:
+        return self.check(value, info.field_name or "value")
+
+    def check(self, value: object, field: str) -> Quantity:
+        """Return `value` as a quantity of this dimension, or raise InputError naming the field."""
+        advice = f"give a {self.name or 'quantity'} such as {self.example!r}"
+        try:
+            result = quantity(value)
+        except InputError as error:
+            raise InputError(f"{field}: {error}; {advice}") from None
+        if self.name is None:
+            return result
+        unit = _DIMENSIONS[self.name]
+        shown = describe_quantity(result)
+        if not result.is_compatible_with(unit):
+            found = _dimension_of(result)
+            raise InputError(f"{field}: {shown} is {_article(found)} {found}; {advice}")
+        magnitude = result.to(unit).magnitude
+        if not math.isfinite(magnitude):
+            raise InputError(f"{field}: {shown} is not finite; {advice}")
+        if self.minimum is not None and (
+            magnitude < self.minimum or (self.exclusive and magnitude == self.minimum)
+        ):
+            relation = "more than" if self.exclusive else "at least"
+            limit = describe_quantity(registry.Quantity(self.minimum, unit))
+            raise InputError(f"{field}: {shown} is not allowed; it must be {relation} {limit}")
+        return result
+
+
+def _article(word: str) -> str:
+    return "an" if word[0] in "aeiou" else "a"
+
+
+AnyQuantity = Annotated[Quantity, Dimension(None, "0.95 g/mL")]
+Temperature = Annotated[Quantity, Dimension("temperature", "298.15 K")]
+Pressure = Annotated[Quantity, Dimension("pressure", "1 atm", minimum=None)]
+Time = Annotated[Quantity, Dimension("time", "2 fs")]
+Frequency = Annotated[Quantity, Dimension("frequency", "1 / ps")]
+Length = Annotated[Quantity, Dimension("length", "0.9 nm")]
+Mass = Annotated[Quantity, Dimension("mass", "1.5 dalton")]
+MassDensity = Annotated[Quantity, Dimension("density", "0.95 g/mL")]
+Force = Annotated[Quantity, Dimension("force", "10 kJ/mol/nm")]

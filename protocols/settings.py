@@ -1,0 +1,161 @@
+"""How a liquid is simulated: one flat set of choices, each with its reason."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import Field, model_validator
+
+from protocols.errors import InputError
+from protocols.model import Model
+from protocols.quantities import (
+    Frequency,
+    Length,
+    Mass,
+    MassDensity,
+    Quantity,
+    Time,
+    describe_quantity,
+    quantity,
+)
+
+__all__ = ["DynamicsSettings", "InteractionSettings", "SimulationSettings"]
+
+_M = TypeVar("_M", bound=Model)
+_AVOGADRO = 6.02214076e23
+
+
+class InteractionSettings(Model):
+    """How the atoms interact: what makes an OpenMM System of a force field.
+
+    Parameters
+    ----------
+    cutoff
+        Of the non-bonded interactions in real space; 0.9 nm is what most water models are used with.
+    switching_distance
+        Where the Lennard-Jones potential starts to be switched off; None truncates it, as published values
+        for water and Lennard-Jones fluids mostly do.
+    long_range_correction
+        The isotropic correction for Lennard-Jones beyond the cutoff. Without it a liquid is about 1 % too
+        light or too heavy, depending on the ensemble.
+    ewald_error_tolerance
+        Relative error of the particle-mesh Ewald forces; OpenMM's default.
+    constraints
+        Bonds of fixed length; those to hydrogen must be, or the timestep lowered to about 0.5 fs.
+    rigid_water
+        Whether water is rigid, as its common models are defined.
+    hydrogen_mass
+        Mass moved to hydrogens from their heavy atoms for longer timesteps; None leaves them.
+    """
+
+    cutoff: Length = quantity("0.9 nm")
+    switching_distance: Length | None = None
+    long_range_correction: bool = True
+    ewald_error_tolerance: Annotated[float, Field(gt=0, le=1e-2)] = 5e-4
+    constraints: Literal["HBonds", "AllBonds", "HAngles"] | None = "HBonds"
+    rigid_water: bool = True
+    hydrogen_mass: Mass | None = None
+
+    @model_validator(mode="after")
+    def _switch_before_cutoff(self) -> InteractionSettings:
+        if self.switching_distance is not None and self.switching_distance >= self.cutoff:
+            raise InputError(
+                f"switching_distance: {describe_quantity(self.switching_distance)} is not allowed; "
+                f"it must be less than the cutoff, {describe_quantity(self.cutoff)}"
+            )
+        return self
+
+
+class DynamicsSettings(Model):
+    """How the equations of motion are integrated and what is written.
+
+    Parameters
+    ----------
+    timestep
+        2 fs is safe with constrained hydrogens.
+    friction
+        Of the Langevin thermostat; 1/ps thermalises without slowing a liquid much.
+    barostat_interval
+        Steps between volume moves. Every 10 steps a density decorrelates in 2 ps in water, every 25 in 3.
+    output_interval
+        Time between frames of the table of observables, well under the correlation time of the density.
+    segment_time
+        Time between checkpoints. None takes 10 ps on a CPU and 200 ps on a GPU: seconds to a minute of work,
+        against which a checkpoint costs little.
+    """
+
+    timestep: Time = quantity("2 fs")
+    friction: Frequency = quantity("1 / ps")
+    barostat_interval: Annotated[int, Field(ge=1)] = 10
+    output_interval: Time = quantity("0.4 ps")
+    segment_time: Time | None = None
+
+    @model_validator(mode="after")
+    def _whole_steps(self) -> DynamicsSettings:
+        if self.output_interval < self.timestep:
+            raise InputError(
+                f"output_interval: {describe_quantity(self.output_interval)} is not allowed; "
+                f"it must be at least the timestep, {describe_quantity(self.timestep)}"
+            )
+        return self
+
+
+class SimulationSettings(InteractionSettings, DynamicsSettings):
+    """How the simulations behind a property are made.
+
+    Parameters
+    ----------
+    number_of_molecules
+        In the box. 256 waters make a box of 2 nm, the least that a 0.9 nm cutoff leaves room for in NPT.
+    initial_density
+        At which molecules are packed; NPT finds its own, but a gas-like start may stay a gas.
+    equilibration_time
+        Before production, never analysed.
+    production_time
+        Of each replica.
+    replicas
+        Independent simulations, each with its own packing and velocities. The number is part of a result's
+        identity and so does not follow the number of workers.
+    seed
+        From which every random number of the run follows; 1 and up, because OpenMM takes 0 for "any".
+    """
+
+    number_of_molecules: Annotated[int, Field(ge=1)] = 256
+    initial_density: MassDensity = quantity("0.95 g/mL")
+    equilibration_time: Time = quantity("20 ps")
+    production_time: Time = quantity("200 ps")
+    replicas: Annotated[int, Field(ge=1)] = 2
+    seed: Annotated[int, Field(ge=1, lt=2**31)] = 1
+
+    @property
+    def interactions(self) -> InteractionSettings:
+        """The part that makes the System."""
+        return self._part(InteractionSettings)
+
+    @property
+    def dynamics(self) -> DynamicsSettings:
+        """The part that moves it."""
+        return self._part(DynamicsSettings)
+
+    def _part(self, kind: type[_M]) -> _M:
+        return kind(**{name: getattr(self, name) for name in kind.model_fields})
+
+    def check_box(self, total_mass: float) -> None:
+        """Raise InputError if a box of this mass, in g/mol, is too small for the cutoff."""
+        edge = box_edge(total_mass, self.initial_density)
+        check_cutoff(self.cutoff, edge, f"{self.number_of_molecules} molecules at the initial density")
+
+
+def box_edge(total_mass: float, density: Quantity) -> float:
+    """Return the edge in nanometres of the cubic box that holds this mass, in g/mol, at this density."""
+    volume_cm3 = total_mass / _AVOGADRO / float(density.to("g/mL").magnitude)
+    return float((volume_cm3 * 1e21) ** (1 / 3))
+
+
+def check_cutoff(cutoff: Quantity, edge: float, box: str) -> None:
+    """Raise InputError unless the cutoff is at most half the box edge, in nanometres."""
+    if cutoff.to("nm").magnitude > edge / 2:
+        raise InputError(
+            f"cutoff: {describe_quantity(cutoff)} is not allowed for {box}; it must be at most half the box "
+            f"edge, {edge / 2:.3f} nm; take more molecules or a smaller cutoff"
+        )

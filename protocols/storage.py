@@ -1,0 +1,145 @@
+"""Results on disk: written whole or not at all, checked when read, independent of where the run lies."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from protocols.errors import CorruptFileError, InputError
+from protocols.model import Model
+
+__all__ = [
+    "PROVENANCE_NAME",
+    "RESULT_NAME",
+    "load_outputs",
+    "save_outputs",
+    "set_aside",
+    "sync_directory",
+    "write_atomically",
+]
+
+RESULT_NAME = "result.json"
+PROVENANCE_NAME = "provenance.json"
+
+_logger = logging.getLogger(__name__)
+_O = TypeVar("_O", bound=Model)
+
+
+def write_atomically(path: Path, data: str | bytes, *, durable: bool = True) -> None:
+    """Write a file so that it has its old content or its new one, whatever dies.
+
+    Parameters
+    ----------
+    path
+        To write or replace.
+    data
+        Text or bytes.
+    durable
+        Whether to wait until the disk has it.
+    """
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with draft.open("wb") as file:
+            file.write(data.encode() if isinstance(data, str) else data)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+    if durable:
+        sync_directory(path.parent)
+
+
+def sync_directory(directory: Path) -> None:
+    """Wait until the disk has the names in a directory."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def set_aside(path: Path, reason: str) -> Path:
+    """Rename a file or directory that cannot be used, keep it, and say so in the log."""
+    number = 1
+    while (aside := path.with_name(f"{path.name}.corrupt-{number}")).exists():
+        number += 1
+    path.rename(aside)
+    _logger.warning("%s cannot be used (%s); kept as %s and made again", path, reason, aside.name)
+    return aside
+
+
+def save_outputs(directory: Path, outputs: Model) -> None:
+    """Write the outputs as the directory's result; from now on it counts as finished.
+
+    Raises
+    ------
+    InputError
+        An output file lies outside the directory.
+    """
+    relative = _map_paths(outputs, lambda path: _inside(directory, path))
+    files: dict[str, int] = {}
+    _map_paths(relative, lambda path: _note_size(directory, path, files))
+    data = {"outputs": relative.model_dump(mode="json"), "sizes": files}
+    write_atomically(directory / RESULT_NAME, json.dumps(data, indent=1))
+
+
+def load_outputs(directory: Path, kind: type[_O]) -> _O | None:
+    """Return the outputs of a finished protocol, or None when the directory is not finished.
+
+    A result that cannot be read, or whose files are missing or cut short, is set aside.
+    """
+    path = directory / RESULT_NAME
+    try:
+        text = path.read_text()
+    except FileNotFoundError:
+        return None
+    try:
+        return _parse(directory, text, kind)
+    except (ValueError, KeyError, TypeError, ValidationError, CorruptFileError) as error:
+        set_aside(path, " ".join(str(error).split()))
+        return None
+
+
+def _parse(directory: Path, text: str, kind: type[_O]) -> _O:
+    data = json.loads(text)
+    for name, size in data["sizes"].items():
+        file = directory / name
+        found = file.stat().st_size if file.exists() else None
+        if found != size:
+            raise CorruptFileError(f"{name} has {found} bytes where {size} were written")
+    return _map_paths(kind(**data["outputs"]), lambda path: directory / path)
+
+
+def _inside(directory: Path, path: Path) -> Path:
+    absolute = path if path.is_absolute() else directory / path
+    try:
+        return absolute.resolve().relative_to(directory.resolve())
+    except ValueError:
+        raise InputError(f"output {str(path)!r} lies outside the protocol's directory {directory}") from None
+
+
+def _note_size(directory: Path, path: Path, sizes: dict[str, int]) -> Path:
+    if (directory / path).is_file():
+        sizes[str(path)] = (directory / path).stat().st_size
+    return path
+
+
+def _map_paths(outputs: _O, change: Callable[[Path], Path]) -> _O:
+    """Return a copy of the outputs with every path, alone or in a tuple, changed."""
+
+    def changed(value: Any) -> Any:
+        if isinstance(value, Path):
+            return change(value)
+        return tuple(changed(item) for item in value) if isinstance(value, tuple) else value
+
+    return outputs.model_copy(
+        update={name: changed(getattr(outputs, name)) for name in type(outputs).model_fields}
+    )

@@ -1,0 +1,146 @@
+"""What a property is asked for: molecules, and how much of each."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, field_validator, model_validator
+
+from protocols.errors import InputError
+from protocols.model import Model
+
+__all__ = ["Component", "Substance", "canonical_smiles"]
+
+
+def canonical_smiles(smiles: str) -> str:
+    """Return RDKit's canonical SMILES of one molecule.
+
+    Raises
+    ------
+    InputError
+        The SMILES does not parse, or holds no atom or more than one molecule.
+    """
+    from rdkit import Chem, rdBase  # noqa: PLC0415
+
+    with rdBase.BlockLogs():
+        molecule = Chem.MolFromSmiles(smiles)
+    if molecule is None or molecule.GetNumAtoms() == 0:
+        raise InputError(f"smiles: {smiles!r} does not parse; give one such as 'O' or '[Ar]'")
+    if len(Chem.GetMolFrags(molecule)) > 1:
+        raise InputError(f"smiles: {smiles!r} holds several molecules; give each as a component of its own")
+    return str(Chem.MolToSmiles(molecule))
+
+
+class Component(Model):
+    """One kind of molecule and its amount.
+
+    Parameters
+    ----------
+    smiles
+        Any SMILES of the molecule; its canonical form is kept and is the molecule's identity.
+    mole_fraction
+        Of this component among those given by mole fraction, more than 0 and at most 1.
+    count
+        Instead of a mole fraction: exactly so many molecules, as for a solute.
+    """
+
+    smiles: str
+    mole_fraction: Annotated[float, Field(gt=0, le=1)] | None = None
+    count: Annotated[int, Field(ge=1)] | None = None
+
+    @field_validator("smiles")
+    @classmethod
+    def _canonical(cls, smiles: str) -> str:
+        return canonical_smiles(smiles)
+
+    @model_validator(mode="after")
+    def _one_amount(self) -> Component:
+        if (self.mole_fraction is None) == (self.count is None):
+            raise InputError(f"component {self.smiles}: give either mole_fraction or count")
+        return self
+
+
+class Substance(Model):
+    """A pure substance or a mixture.
+
+    Parameters
+    ----------
+    components
+        Sorted by SMILES, so that equal mixtures are equal. Mole fractions, where there are any, sum to 1.
+
+    Raises
+    ------
+    InputError
+        No component, one given twice, or mole fractions that do not sum to 1.
+    """
+
+    components: tuple[Component, ...]
+
+    @classmethod
+    def pure(cls, smiles: str) -> Substance:
+        """Return the substance made of one kind of molecule, such as "O" or "[Ar]"."""
+        return cls(components=(Component(smiles=smiles, mole_fraction=1.0),))
+
+    @classmethod
+    def mixture(cls, mole_fractions: dict[str, float]) -> Substance:
+        """Return the mixture of these SMILES at these mole fractions."""
+        return cls(
+            components=tuple(
+                Component(smiles=smiles, mole_fraction=fraction)
+                for smiles, fraction in mole_fractions.items()
+            )
+        )
+
+    @field_validator("components")
+    @classmethod
+    def _consistent(cls, components: tuple[Component, ...]) -> tuple[Component, ...]:
+        if not components:
+            raise InputError("components: none given; a substance needs at least one")
+        smiles = [component.smiles for component in components]
+        repeated = next((s for s in smiles if smiles.count(s) > 1), None)
+        if repeated is not None:
+            raise InputError(f"components: {repeated} is given twice; give each molecule once")
+        fractions = [c.mole_fraction for c in components if c.mole_fraction is not None]
+        if fractions and abs(sum(fractions) - 1) > 1e-6:
+            raise InputError(f"mole_fraction: the fractions sum to {sum(fractions):g}; they must sum to 1")
+        return tuple(sorted(components, key=lambda component: component.smiles))
+
+    def counts(self, number_of_molecules: int) -> tuple[int, ...]:
+        """Return how many molecules of each component make up a box.
+
+        Parameters
+        ----------
+        number_of_molecules
+            In total. What exact counts leave is shared by mole fraction, rounded by largest remainder.
+
+        Raises
+        ------
+        InputError
+            The number is too small to hold one molecule of every component, or contradicts exact counts.
+        """
+        exact = sum(c.count or 0 for c in self.components)
+        fractions = [c.mole_fraction or 0.0 for c in self.components]
+        shared = number_of_molecules - exact if any(fractions) else 0
+        shares = [fraction * shared for fraction in fractions]
+        counts = [
+            component.count or int(share) for component, share in zip(self.components, shares, strict=True)
+        ]
+        by_remainder = sorted(range(len(shares)), key=lambda i: int(shares[i]) - shares[i])
+        for i in by_remainder[: exact + max(shared, 0) - sum(counts)]:
+            counts[i] += 1
+        if min(counts) < 1 or (any(fractions) and sum(counts) != number_of_molecules):
+            raise InputError(
+                f"number_of_molecules: {number_of_molecules} is too few to hold every component of {self}"
+            )
+        return tuple(counts)
+
+    def __str__(self) -> str:
+        if len(self.components) == 1:
+            return self.components[0].smiles
+        return " + ".join(_amount(component) for component in self.components)
+
+
+def _amount(component: Component) -> str:
+    if component.count is not None:
+        return f"{component.count} {component.smiles}"
+    return f"{component.mole_fraction:g} {component.smiles}"
