@@ -1,1 +1,43 @@
 """Protocols and workflow graphs that estimate physical properties with OpenMM."""
+
+from protocols.analysis import AverageObservable
+from protocols.coordinates import BuildCoordinatesPackmol
+from protocols.errors import ExecutionError, InputError, ProtocolsError
+from protocols.estimate import aestimate, estimate
+from protocols.execution import execute_in
+from protocols.forcefield import OpenMMForceField
+from protocols.graph import WorkflowGraph
+from protocols.minimisation import OpenMMEnergyMinimisation
+from protocols.parameterise import BuildOpenMMSystem
+from protocols.properties.density import Density
+from protocols.protocol import Protocol
+from protocols.result import PropertyResult
+from protocols.settings import SimulationSettings
+from protocols.simulation import OpenMMSimulation
+from protocols.state import ThermodynamicState
+from protocols.statistics import Status
+from protocols.substance import Component, Substance
+
+__all__ = [
+    "AverageObservable",
+    "BuildCoordinatesPackmol",
+    "BuildOpenMMSystem",
+    "Component",
+    "Density",
+    "ExecutionError",
+    "InputError",
+    "OpenMMEnergyMinimisation",
+    "OpenMMForceField",
+    "OpenMMSimulation",
+    "PropertyResult",
+    "Protocol",
+    "ProtocolsError",
+    "SimulationSettings",
+    "Status",
+    "Substance",
+    "ThermodynamicState",
+    "WorkflowGraph",
+    "aestimate",
+    "estimate",
+    "execute_in",
+]

@@ -9,6 +9,9 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from openmm import app, unit
+from openmm.app.forcefield import _getDataDirectories
+
 from protocols.errors import InputError
 from protocols.model import Model
 from protocols.topology import Molecule, box_topology
@@ -66,8 +69,6 @@ class OpenMMForceField(Model):
 
     def check_covers(self, smiles: str) -> None:
         """Raise InputError unless the force field has parameters for this molecule."""
-        from openmm import app, unit  # noqa: PLC0415
-
         molecule = Molecule.from_smiles(smiles)
         modeller = app.Modeller(box_topology([(molecule, 1)]), molecule.positions * unit.nanometer)
         try:
@@ -85,8 +86,6 @@ class OpenMMForceField(Model):
 
 @cache
 def _load(force_field: OpenMMForceField) -> Any:
-    from openmm import app  # noqa: PLC0415
-
     return app.ForceField(*(io.StringIO(file.xml) for file in force_field.files))
 
 
@@ -106,8 +105,6 @@ def _read(name: str) -> list[ForceFieldFile]:
 
 
 def _find(name: str, first: list[Path]) -> Path:
-    from openmm.app.forcefield import _getDataDirectories  # noqa: PLC0415
-
     ours = Path(str(resources.files("protocols") / "data"))
     places = [*first, Path.cwd(), ours, *(Path(place) for place in _getDataDirectories())]
     for place in places:

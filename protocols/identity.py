@@ -52,10 +52,12 @@ def content(value: Any, name: str) -> Any:  # noqa: PLR0911  # one return a kind
         A file that cannot be read, or a value whose content cannot be told.
     """
     match value:
-        case None | bool() | int() | float() | str():
-            return value.value if isinstance(value, Enum) else value
         case Enum():
             return content(value.value, name)
+        case float():
+            return int(value) if value.is_integer() else value
+        case None | bool() | int() | str():
+            return value
         case HasIdentity():
             return value.identity_content()
         case pint.Quantity():

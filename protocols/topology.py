@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from openmm import app
+from openmm.unit import nanometer
 
 from protocols.errors import InputError
 
@@ -99,9 +101,6 @@ def box_topology(molecules: list[tuple[Molecule, int]], box_edge: float | None =
     box_edge
         Of the cubic box, in nanometres; None for no box.
     """
-    from openmm import app  # noqa: PLC0415
-    from openmm.unit import nanometer  # noqa: PLC0415
-
     topology = app.Topology()
     for molecule, count in molecules:
         chain = topology.addChain()

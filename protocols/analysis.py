@@ -1,0 +1,100 @@
+"""AverageObservable: the mean of a column of the tables that simulations write."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from protocols.errors import InputError
+from protocols.protocol import Protocol
+from protocols.quantities import AnyQuantity, Time, registry
+from protocols.statistics import MINIMUM_DISCARD, Status, pooled_mean
+from workflow_backends.resources import ComputeResources
+
+__all__ = ["AverageObservable", "read_observable"]
+
+
+class AverageObservable(Protocol):
+    """Average an observable over replicas, with a standard error from decorrelated samples.
+
+    Parameters
+    ----------
+    observable
+        Name of a column, such as "density".
+    observables_files
+        Tables of `OpenMMSimulation`, one a replica, with frames at equal intervals.
+    minimum_discard
+        Fraction of each replica that is left out at its start whatever is detected.
+
+    Raises
+    ------
+    InputError
+        A table has no such column; the message lists those it has.
+    """
+
+    observable: str
+    observables_files: Annotated[tuple[Path, ...], Field(min_length=1)]
+    minimum_discard: Annotated[float, Field(ge=0, lt=1)] = MINIMUM_DISCARD
+
+    class Outputs(Protocol.Outputs):
+        """The average.
+
+        Parameters
+        ----------
+        value, standard_error
+            In the unit of the table; a constant has no standard error.
+        n_effective
+            Uncorrelated samples, pooled over replicas.
+        statistical_inefficiency
+            Time between uncorrelated samples.
+        discarded_ps
+            Simulated time left out of each replica, in picoseconds.
+        status, reason
+            Whether the simulations are long enough, and if not, why not.
+        """
+
+        value: AnyQuantity
+        standard_error: AnyQuantity | None
+        n_effective: float
+        statistical_inefficiency: Time
+        discarded_ps: tuple[float, ...]
+        status: Status
+        reason: str
+
+    def execute(self, directory: Path, available_resources: ComputeResources) -> Outputs:  # noqa: ARG002
+        """Average."""
+        columns = [read_observable(file, self.observable) for file in self.observables_files]
+        interval = read_observable(self.observables_files[0], "time")[0][0]
+        estimate = pooled_mean([values for values, _ in columns], self.minimum_discard)
+        unit, error = columns[0][1], estimate.standard_error
+        return self.Outputs(
+            value=registry.Quantity(estimate.mean, unit),
+            standard_error=None if error is None else registry.Quantity(error, unit),
+            n_effective=estimate.n_effective,
+            statistical_inefficiency=registry.Quantity(estimate.statistical_inefficiency * interval, "ps"),
+            discarded_ps=tuple(frames * interval for frames in estimate.discarded),
+            status=estimate.status,
+            reason=estimate.reason,
+        )
+
+
+def read_observable(file: Path, name: str) -> tuple[NDArray[np.float64], str]:
+    """Return a column of a table of observables, shape (frames,), and its unit.
+
+    Raises
+    ------
+    InputError
+        The table has no such column; the message lists those it has.
+    """
+    with file.open() as stream:
+        header = stream.readline().strip().split(",")
+        columns = [column.rstrip(")").partition(" (") for column in header]
+        names = [column for column, _, _ in columns]
+        if name not in names:
+            raise InputError(f"observable: {name!r} is not in {file}; it has {', '.join(names)}")
+        index = names.index(name)
+        return np.loadtxt(stream, delimiter=",", usecols=index, ndmin=1), columns[index][2]

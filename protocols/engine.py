@@ -1,0 +1,209 @@
+"""An OpenMM Context that is stepped in segments and says what it sees."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openmm
+from openmm import unit
+
+from protocols.errors import SimulationError
+from protocols.randomness import derived_seed
+from protocols.segments import Checkpoint
+from protocols.settings import DynamicsSettings
+from protocols.state import ThermodynamicState
+from workflow_backends.platforms import PlatformChoice
+
+__all__ = ["Engine", "open_context"]
+
+_SECONDS_A_CALL = 0.5  # so that a signal is served soon
+_DALTON_PER_NM3_IN_G_PER_ML = 1.66053906660e-3
+_GAS_CONSTANT = 8.31446261815324e-3  # kJ/mol/K
+
+
+def open_context(system: Any, integrator: Any, choice: PlatformChoice) -> Any:
+    """Return an OpenMM Context on the chosen platform, whose defaults stay untouched."""
+    platform = openmm.Platform.getPlatformByName(choice.name)
+    return openmm.Context(system, integrator, platform, choice.properties)
+
+
+class Engine:
+    """Langevin dynamics of one system at one state, in segments that are reproducible by themselves.
+
+    Parameters
+    ----------
+    system_file, state_file
+        Serialised OpenMM System, and State with positions and box.
+    state
+        Temperature, and pressure for a barostat.
+    dynamics
+        Timestep, friction, barostat interval.
+    seed
+        From which each segment's seeds follow.
+    choice
+        The platform.
+    """
+
+    def __init__(
+        self,
+        *,
+        system_file: Path,
+        state_file: Path,
+        state: ThermodynamicState,
+        dynamics: DynamicsSettings,
+        seed: int,
+        choice: PlatformChoice,
+    ) -> None:
+        self._choice = choice
+        self._seed = seed
+        self._system = openmm.XmlSerializer.deserialize(system_file.read_text())
+        self._start = openmm.XmlSerializer.deserialize(state_file.read_text())
+        self._temperature = float(state.temperature.to("kelvin").magnitude)
+        self._timestep = float(dynamics.timestep.to("ps").magnitude)
+        friction = float(dynamics.friction.to("1/ps").magnitude)
+        self._integrator = openmm.LangevinMiddleIntegrator(self._temperature, friction, self._timestep)
+        self._barostat = None
+        if state.pressure is not None:
+            pressure = float(state.pressure.to("bar").magnitude)
+            self._barostat = openmm.MonteCarloBarostat(
+                pressure, self._temperature, dynamics.barostat_interval
+            )
+            self._system.addForce(self._barostat)
+        self._periodic = self._system.usesPeriodicBoundaryConditions()
+        self._mass = sum(_masses(self._system))
+        self._degrees_of_freedom = _degrees_of_freedom(self._system)
+        self._steps_per_second = 20.0
+        self._context: Any = None
+
+    @property
+    def platform(self) -> str:
+        """The name of the OpenMM platform."""
+        return self._choice.name
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of the values in a row, with units."""
+        names = ["step", "time (ps)", "potential energy (kJ/mol)", "kinetic energy (kJ/mol)"]
+        return [*names, "temperature (K)", *(["volume (nm^3)", "density (g/mL)"] if self._periodic else [])]
+
+    def start_segment(self, index: int, checkpoint: Checkpoint | None) -> None:
+        """Begin a segment where the last one ended, with seeds of its own and a fresh barostat.
+
+        A barostat keeps a step counter and a move size that no checkpoint holds; a new Context resets them,
+        in the uninterrupted run too.
+        """
+        self._integrator.setRandomNumberSeed(derived_seed(self._seed, "thermostat", index))
+        if self._barostat is not None:
+            self._barostat.setRandomNumberSeed(derived_seed(self._seed, "barostat", index))
+        if self._context is None:
+            self._context = open_context(self._system, self._integrator, self._choice)
+        else:
+            self._context.reinitialize()
+        if checkpoint is not None:
+            self._restore(checkpoint)
+        else:
+            self._restore_start()
+
+    def _restore_start(self) -> None:
+        self._context.setPeriodicBoxVectors(*self._start.getPeriodicBoxVectors())
+        self._context.setPositions(self._start.getPositions())
+        self._context.applyConstraints(self._integrator.getConstraintTolerance())
+        self._context.setVelocitiesToTemperature(self._temperature, derived_seed(self._seed, "velocities"))
+
+    def _restore(self, checkpoint: Checkpoint) -> None:
+        self._context.setPeriodicBoxVectors(*checkpoint.box)
+        self._context.setPositions(checkpoint.positions)
+        self._context.setVelocities(checkpoint.velocities)
+
+    def run(
+        self, first_frame: int, frames: int, steps_a_frame: int, report: Callable[[int], None]
+    ) -> tuple[list[str], float]:
+        """Run so many frames.
+
+        Parameters
+        ----------
+        first_frame
+            Number of the first one in the whole simulation, from 1.
+        frames
+            How many.
+        steps_a_frame
+            Steps between them.
+        report
+            Called with the step after each frame.
+
+        Returns
+        -------
+        tuple
+            The rows, as lines of text, and the seconds of wall-clock time that they took.
+
+        Raises
+        ------
+        SimulationError
+            An energy is not finite, or OpenMM gives up; the message says at which step.
+        """
+        rows = []
+        began = time.perf_counter()
+        for frame in range(first_frame, first_frame + frames):
+            step = frame * steps_a_frame
+            try:
+                self._advance(steps_a_frame)
+                rows.append(self._row(step))
+            except openmm.OpenMMException as error:
+                raise SimulationError(f"OpenMM stopped before step {step}: {error}") from error
+            report(step)
+        return rows, time.perf_counter() - began
+
+    def _advance(self, steps: int) -> None:
+        while steps > 0:
+            chunk = max(1, min(steps, int(self._steps_per_second * _SECONDS_A_CALL)))
+            began = time.perf_counter()
+            self._integrator.step(chunk)
+            self._steps_per_second = chunk / max(time.perf_counter() - began, 1e-9)
+            steps -= chunk
+
+    def _row(self, step: int) -> str:
+        state = self._context.getState(energy=True)
+        potential, kinetic = state.getPotentialEnergy()._value, state.getKineticEnergy()._value
+        if not (math.isfinite(potential) and math.isfinite(kinetic)):
+            raise SimulationError(
+                f"step {step}: the potential energy is {potential} kJ/mol; start from a relaxed state or "
+                "take a shorter timestep"
+            )
+        temperature = 2 * kinetic / (self._degrees_of_freedom * _GAS_CONSTANT)
+        values = [f"{step * self._timestep:.10g}", repr(potential), repr(kinetic), repr(temperature)]
+        if self._periodic:
+            volume = state.getPeriodicBoxVolume()._value
+            values += [repr(volume), repr(self._mass / volume * _DALTON_PER_NM3_IN_G_PER_ML)]
+        return f"{step},{','.join(values)}\n"
+
+    def checkpoint(self) -> Checkpoint:
+        """Return where the simulation stands."""
+        state = self._context.getState(positions=True, velocities=True)
+        velocity_unit = unit.nanometer / unit.picosecond
+        return Checkpoint(
+            state.getPositions(asNumpy=True).value_in_unit(unit.nanometer),
+            state.getVelocities(asNumpy=True).value_in_unit(velocity_unit),
+            np.array(state.getPeriodicBoxVectors(asNumpy=True).value_in_unit(unit.nanometer)),
+        )
+
+    def serialised(self, checkpoint: Checkpoint) -> str:
+        """Return a checkpoint as a serialised OpenMM State."""
+        if self._context is None:
+            self._context = open_context(self._system, self._integrator, self._choice)
+        self._restore(checkpoint)
+        return str(openmm.XmlSerializer.serialize(self._context.getState(positions=True, velocities=True)))
+
+
+def _masses(system: Any) -> list[float]:
+    return [system.getParticleMass(i)._value for i in range(system.getNumParticles())]
+
+
+def _degrees_of_freedom(system: Any) -> int:
+    moving = sum(1 for mass in _masses(system) if mass > 0)
+    fixed_momentum = any(isinstance(force, openmm.CMMotionRemover) for force in system.getForces())
+    return max(1, 3 * moving - int(system.getNumConstraints()) - (3 if fixed_momentum else 0))

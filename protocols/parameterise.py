@@ -1,0 +1,112 @@
+"""BuildOpenMMSystem: force field and coordinates become an OpenMM System."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import openmm
+from openmm import app, unit
+
+from protocols.forcefield import OpenMMForceField
+from protocols.protocol import Protocol
+from protocols.quantities import Quantity
+from protocols.settings import InteractionSettings, check_cutoff
+from protocols.storage import write_atomically
+from workflow_backends.resources import ComputeResources
+
+__all__ = ["BuildOpenMMSystem"]
+
+_CONSTRAINTS = {"HBonds": app.HBonds, "AllBonds": app.AllBonds, "HAngles": app.HAngles, None: None}
+
+
+class BuildOpenMMSystem(Protocol):
+    """Assign force-field parameters to the molecules of a periodic box.
+
+    Electrostatics are particle-mesh Ewald, or nothing when no particle has a charge.
+
+    Parameters
+    ----------
+    coordinates_file
+        PDBx/mmCIF with topology, positions and box.
+    force_field
+        That covers every residue.
+    interactions
+        Cutoff, long-range correction, constraints, ...
+
+    Raises
+    ------
+    InputError
+        The box is too small for the cutoff.
+    """
+
+    coordinates_file: Path
+    force_field: OpenMMForceField
+    interactions: InteractionSettings = InteractionSettings()
+
+    class Outputs(Protocol.Outputs):
+        """What a simulation starts from.
+
+        Parameters
+        ----------
+        system_file
+            Serialised OpenMM System.
+        state_file
+            Serialised OpenMM State with positions and box, virtual sites included.
+        """
+
+        system_file: Path
+        state_file: Path
+
+    def execute(self, directory: Path, available_resources: ComputeResources) -> Outputs:  # noqa: ARG002
+        """Write ``system.xml`` and ``state.xml``."""
+        coordinates = app.PDBxFile(str(self.coordinates_file))
+        edges = coordinates.topology.getUnitCellDimensions().value_in_unit(unit.nanometer)
+        check_cutoff(self.interactions.cutoff, min(edges), f"the box of {self.coordinates_file.name}")
+        force_field = self.force_field.load()
+        modeller = app.Modeller(coordinates.topology, coordinates.positions)
+        modeller.addExtraParticles(force_field)
+        system = self._system(force_field, modeller.topology)
+        outputs = self.Outputs(
+            system_file=Path(directory) / "system.xml", state_file=Path(directory) / "state.xml"
+        )
+        write_atomically(outputs.system_file, openmm.XmlSerializer.serialize(system))
+        write_atomically(outputs.state_file, _serialised_state(system, modeller.positions))
+        return outputs
+
+    def _system(self, force_field: Any, topology: Any) -> Any:
+        chosen = self.interactions
+        system = force_field.createSystem(
+            topology,
+            nonbondedMethod=app.PME,
+            nonbondedCutoff=_md_value(chosen.cutoff, "nm"),
+            switchDistance=_md_value(chosen.switching_distance, "nm"),
+            useDispersionCorrection=chosen.long_range_correction,
+            ewaldErrorTolerance=chosen.ewald_error_tolerance,
+            constraints=_CONSTRAINTS[chosen.constraints],
+            rigidWater=chosen.rigid_water,
+            hydrogenMass=_md_value(chosen.hydrogen_mass, "dalton"),
+        )
+        for force in system.getForces():
+            if isinstance(force, openmm.NonbondedForce):
+                force.setUseDispersionCorrection(chosen.long_range_correction)
+                if not _has_charges(force):  # Ewald sums over zeros would only cost time
+                    force.setNonbondedMethod(openmm.NonbondedForce.CutoffPeriodic)
+        return system
+
+
+def _md_value(value: Quantity | None, unit_name: str) -> float | None:
+    return None if value is None else float(value.to(unit_name).magnitude)
+
+
+def _has_charges(force: Any) -> bool:
+    return any(force.getParticleParameters(i)[0]._value != 0 for i in range(force.getNumParticles()))
+
+
+def _serialised_state(system: Any, positions: Any) -> str:
+    context = openmm.Context(
+        system, openmm.VerletIntegrator(0.001), openmm.Platform.getPlatformByName("Reference")
+    )
+    context.setPositions(positions)
+    context.computeVirtualSites()
+    return str(openmm.XmlSerializer.serialize(context.getState(positions=True)))

@@ -1,0 +1,39 @@
+"""Mass density of a liquid."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from protocols.analysis import AverageObservable
+from protocols.errors import InputError
+from protocols.forcefield import OpenMMForceField
+from protocols.properties.base import Property, PropertyWorkflow
+from protocols.properties.liquid import liquid_replicas
+from protocols.settings import SimulationSettings
+
+__all__ = ["Density"]
+
+
+class Density(Property):
+    """The mass density <m / V> at constant pressure, m the mass of the box and V its volume.
+
+    Parameters
+    ----------
+    substance
+        Pure or a mixture.
+    state
+        With a pressure.
+    """
+
+    unit: ClassVar[str] = "g/mL"
+
+    def workflow(self, force_field: OpenMMForceField, settings: SimulationSettings) -> PropertyWorkflow:
+        """Return the average of the density over replicas at constant pressure."""
+        if self.state.pressure is None:
+            raise InputError("pressure: missing; a density needs a state with a pressure such as '1 atm'")
+        simulations = liquid_replicas(self.substance, self.state, force_field, settings)
+        average = AverageObservable(
+            observable="density",
+            observables_files=tuple(simulation.output.observables_file for simulation in simulations),
+        )
+        return PropertyWorkflow(average, simulations)

@@ -1,0 +1,78 @@
+"""Replicas of a liquid in a periodic box, from packing to production."""
+
+from __future__ import annotations
+
+from protocols.coordinates import BuildCoordinatesPackmol
+from protocols.forcefield import OpenMMForceField
+from protocols.minimisation import OpenMMEnergyMinimisation
+from protocols.parameterise import BuildOpenMMSystem
+from protocols.randomness import derived_seed
+from protocols.settings import SimulationSettings
+from protocols.simulation import OpenMMSimulation
+from protocols.state import ThermodynamicState
+from protocols.substance import Substance
+from protocols.topology import Molecule
+
+__all__ = ["liquid_replicas"]
+
+
+def liquid_replicas(
+    substance: Substance,
+    state: ThermodynamicState,
+    force_field: OpenMMForceField,
+    settings: SimulationSettings,
+) -> tuple[OpenMMSimulation, ...]:
+    """Return the production runs of a liquid, each with its own packing and velocities.
+
+    Raises
+    ------
+    InputError
+        The force field does not cover a component, or the box would be too small for the cutoff.
+    """
+    for component in substance.components:
+        force_field.check_covers(component.smiles)
+    counts = substance.counts(settings.number_of_molecules)
+    masses = [Molecule.from_smiles(component.smiles).mass for component in substance.components]
+    settings.check_box(sum(mass * count for mass, count in zip(masses, counts, strict=True)))
+    return tuple(
+        _replica(number, substance, state, force_field, settings) for number in range(settings.replicas)
+    )
+
+
+def _replica(
+    number: int,
+    substance: Substance,
+    state: ThermodynamicState,
+    force_field: OpenMMForceField,
+    settings: SimulationSettings,
+) -> OpenMMSimulation:
+    packed = BuildCoordinatesPackmol(
+        substance=substance,
+        number_of_molecules=settings.number_of_molecules,
+        density=settings.initial_density,
+        seed=derived_seed(settings.seed, "packing", number),
+    )
+    built = BuildOpenMMSystem(
+        coordinates_file=packed.output.coordinates_file,
+        force_field=force_field,
+        interactions=settings.interactions,
+    )
+    relaxed = OpenMMEnergyMinimisation(
+        system_file=built.output.system_file, state_file=built.output.state_file
+    )
+    equilibrated = OpenMMSimulation(
+        system_file=built.output.system_file,
+        state_file=relaxed.output.state_file,
+        state=state,
+        simulated_time=settings.equilibration_time,
+        dynamics=settings.dynamics,
+        seed=derived_seed(settings.seed, "equilibration", number),
+    )
+    return OpenMMSimulation(
+        system_file=built.output.system_file,
+        state_file=equilibrated.output.state_file,
+        state=state,
+        simulated_time=settings.production_time,
+        dynamics=settings.dynamics,
+        seed=derived_seed(settings.seed, "production", number),
+    )

@@ -1,0 +1,75 @@
+"""What an estimate gives back for each property."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from protocols.properties.base import Property
+from protocols.quantities import Quantity, unit_symbol
+from protocols.statistics import Status
+
+__all__ = ["PropertyResult"]
+
+
+@dataclass(frozen=True)
+class PropertyResult:
+    """A property's value and how far it can be trusted.
+
+    Parameters
+    ----------
+    property
+        What was asked for.
+    status
+        Converged, too short to tell, or failed.
+    protocol
+        Type and identity of the protocol that gave the value, or that failed.
+    directory
+        That protocol's directory.
+    value, standard_error
+        None when it failed; a constant has no standard error. The error is statistical only.
+    n_effective
+        Uncorrelated samples behind the value.
+    reason
+        Why the simulations are too short.
+    error
+        What went wrong when it failed.
+    platform
+        The OpenMM platforms of the production simulations.
+    ns_per_day
+        The mean speed of one production simulation.
+    """
+
+    property: Property
+    status: Status
+    protocol: str
+    directory: Path
+    value: Quantity | None = None
+    standard_error: Quantity | None = None
+    n_effective: float | None = None
+    reason: str = ""
+    error: Exception | None = None
+    platform: str | None = None
+    ns_per_day: float | None = None
+
+    def __str__(self) -> str:
+        if self.value is None:
+            reason = str(self.error) if self.error is not None else "no value"
+            return f"{self.property}: failed: {reason}"
+        number, symbol = self.value.magnitude, unit_symbol(self.value)
+        if self.standard_error is None:
+            text = f"{self.property}: {number:.6g} {symbol} (no standard error)"
+        else:
+            error = self.standard_error.to(self.value.units).magnitude
+            digits = _decimals(error)
+            text = f"{self.property}: {number:.{digits}f} +/- {error:.{digits}f} {symbol}"
+        return f"{text} ({self.status}: {self.reason})" if self.status is Status.too_short else text
+
+
+def _decimals(error: float) -> int:
+    """Return the decimals that show one digit of the error, two when that digit is 1."""
+    if error <= 0:
+        return 6
+    exponent = math.floor(math.log10(error))
+    return max(0, -exponent + (1 if error < 2 * 10.0**exponent else 0))

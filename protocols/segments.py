@@ -1,0 +1,168 @@
+"""Segments of a simulation on disk: frames and checkpoint appear together, by the rename of one directory."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import zipfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from protocols.errors import CorruptFileError
+from protocols.storage import set_aside, sync_directory
+
+__all__ = ["Checkpoint", "Segment", "SegmentStore"]
+
+_INFO, _FRAMES, _CHECKPOINT = "segment.json", "frames.csv", "checkpoint.npz"
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """All that the next segment starts from, in double precision and on any platform.
+
+    Parameters
+    ----------
+    positions
+        In nanometres, shape (particles, 3).
+    velocities
+        In nm/ps, shape (particles, 3).
+    box
+        Box vectors in nanometres, shape (3, 3).
+    """
+
+    positions: NDArray[np.float64]
+    velocities: NDArray[np.float64]
+    box: NDArray[np.float64]
+
+    def to_bytes(self) -> bytes:
+        """Return the checkpoint as the content of an .npz file."""
+        stream = io.BytesIO()
+        np.savez(stream, positions=self.positions, velocities=self.velocities, box=self.box)
+        return stream.getvalue()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Checkpoint:
+        """Read what `to_bytes` wrote."""
+        with np.load(io.BytesIO(data)) as arrays:
+            return cls(arrays["positions"], arrays["velocities"], arrays["box"])
+
+
+@dataclass(frozen=True)
+class Segment:
+    """What is known of one finished segment.
+
+    Parameters
+    ----------
+    frames
+        Number of frames in its table.
+    seconds
+        Wall-clock time that the steps took.
+    platform
+        Name of the OpenMM platform.
+    digests
+        SHA-256 of its files by name.
+    """
+
+    frames: int
+    seconds: float
+    platform: str
+    digests: dict[str, str]
+
+
+class SegmentStore:
+    """The finished segments of one simulation, in order.
+
+    Parameters
+    ----------
+    directory
+        Holds one directory a segment, and at most one draft.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._draft = directory / "draft"
+        directory.mkdir(exist_ok=True)
+        self.segments: list[Segment] = []
+
+    @property
+    def number_of_frames(self) -> int:
+        """Frames in all finished segments."""
+        return sum(segment.frames for segment in self.segments)
+
+    def recover(self) -> Checkpoint | None:
+        """Find the intact segments, set aside what follows a damaged one, return the last checkpoint."""
+        shutil.rmtree(self._draft, ignore_errors=True)
+        problem, checkpoint = "", None
+        while self._path(len(self.segments)).exists():
+            try:
+                self.segments.append(self._read(len(self.segments)))
+            except (OSError, ValueError, KeyError, TypeError, CorruptFileError) as error:
+                problem = str(error)
+                break
+        while self.segments and checkpoint is None:
+            try:
+                checkpoint = Checkpoint.from_bytes(self._checked(len(self.segments) - 1, _CHECKPOINT))
+            except (OSError, ValueError, KeyError, zipfile.BadZipFile, CorruptFileError) as error:
+                problem = str(error)
+                self.segments.pop()
+        for path in sorted(self._directory.glob("[0-9]*[0-9]")):
+            if path.name.isdigit() and int(path.name) >= len(self.segments):
+                set_aside(path, problem)
+        return checkpoint
+
+    def commit(self, frames: list[str], seconds: float, platform: str, end: Checkpoint) -> None:
+        """Add a segment; it is there whole or not at all, and on disk when this returns."""
+        files = {_FRAMES: "".join(frames).encode(), _CHECKPOINT: end.to_bytes()}
+        digests = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+        segment = Segment(len(frames), seconds, platform, digests)
+        files[_INFO] = json.dumps(asdict(segment)).encode()
+        shutil.rmtree(self._draft, ignore_errors=True)
+        self._draft.mkdir()
+        for name, data in files.items():
+            with (self._draft / name).open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        sync_directory(self._draft)
+        self._draft.rename(self._path(len(self.segments)))
+        sync_directory(self._directory)
+        self.segments.append(segment)
+        self._drop_old_checkpoint()
+
+    def frames(self) -> str:
+        """Return the rows of all segments.
+
+        Raises
+        ------
+        CorruptFileError
+            A file is not what was written.
+        """
+        return "".join(self._checked(i, _FRAMES).decode() for i in range(len(self.segments)))
+
+    def _drop_old_checkpoint(self) -> None:
+        # The last but one stays, in case the last is damaged.
+        if len(self.segments) > 2:
+            (self._path(len(self.segments) - 3) / _CHECKPOINT).unlink(missing_ok=True)
+
+    def _path(self, index: int) -> Path:
+        return self._directory / f"{index:06d}"
+
+    def _read(self, index: int) -> Segment:
+        segment = Segment(**json.loads((self._path(index) / _INFO).read_text()))
+        self._compare(index, _FRAMES, segment)
+        return segment
+
+    def _checked(self, index: int, name: str) -> bytes:
+        return self._compare(index, name, self.segments[index])
+
+    def _compare(self, index: int, name: str, segment: Segment) -> bytes:
+        data = (self._path(index) / name).read_bytes()
+        if hashlib.sha256(data).hexdigest() != segment.digests[name]:
+            raise CorruptFileError(f"{self._path(index) / name} is not what was written")
+        return data
