@@ -191,11 +191,13 @@ class Engine:
             np.array(state.getPeriodicBoxVectors(asNumpy=True).value_in_unit(unit.nanometer)),
         )
 
-    def serialised(self, checkpoint: Checkpoint) -> str:
-        """Return a checkpoint as a serialised OpenMM State."""
+    def serialised(self, checkpoint: Checkpoint, step: int) -> str:
+        """Return a checkpoint, taken at this step, as a serialised OpenMM State."""
         if self._context is None:
             self._context = open_context(self._system, self._integrator, self._choice)
         self._restore(checkpoint)
+        self._context.setStepCount(step)
+        self._context.setTime(step * self._timestep)
         return str(openmm.XmlSerializer.serialize(self._context.getState(positions=True, velocities=True)))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import xml.etree.ElementTree as ET
 from functools import cache
@@ -32,6 +33,10 @@ class ForceFieldFile(Model):
 
     name: str
     xml: str
+
+    def identity_content(self) -> Any:
+        """Return the hash of the content; the name does not matter."""
+        return {"sha256": hashlib.sha256(self.xml.encode()).hexdigest()}
 
 
 class OpenMMForceField(Model):

@@ -43,7 +43,7 @@ class OpenMMEnergyMinimisation(Protocol):
     Raises
     ------
     SimulationError
-        The energy is not finite.
+        The energy is not finite, or OpenMM gives up.
     """
 
     system_file: Path
@@ -89,7 +89,10 @@ class OpenMMEnergyMinimisation(Protocol):
         tolerance = float(self.tolerance.to("kJ/mol/nm").magnitude)
         energy = math.inf
         for _ in range(0, self.max_iterations, _ITERATIONS_A_ROUND):
-            openmm.LocalEnergyMinimizer.minimize(context, tolerance, _ITERATIONS_A_ROUND)
+            try:
+                openmm.LocalEnergyMinimizer.minimize(context, tolerance, _ITERATIONS_A_ROUND)
+            except openmm.OpenMMException as error:
+                raise SimulationError(f"OpenMM cannot minimise {self.system_file}: {error}") from error
             previous, energy = energy, context.getState(energy=True).getPotentialEnergy()._value
             if not math.isfinite(energy):
                 raise SimulationError(f"the potential energy is {energy} while minimising {self.system_file}")

@@ -75,7 +75,7 @@ class Watcher:
                 data = json.loads((self._home(protocol) / PROGRESS_NAME).read_text())
                 fraction = data["steps_done"] / data["steps_total"]
                 found.append(RunningSimulation(protocol.label, fraction, data["ns_per_day"]))
-            except (OSError, ValueError, KeyError, ZeroDivisionError):
+            except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError):
                 continue  # not a simulation, or one that has just begun
         return found
 
@@ -109,8 +109,8 @@ def show_progress(graph: WorkflowGraph, directory: Path, wanted: bool | None) ->
     wanted
         True or False; None shows it on a terminal only.
     """
-    console = Console(stderr=True)
-    if wanted is False or (wanted is None and not console.is_terminal):
+    console = Console(stderr=True, force_terminal=wanted)
+    if not console.is_terminal:
         yield
         return
     with Live(

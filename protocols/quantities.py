@@ -94,7 +94,7 @@ def _unit(name: str) -> str:
 def _from_string(text: str) -> Quantity:
     match = _NUMBER_AND_UNIT.fullmatch(text)
     if match is None:
-        raise InputError(f"{text!r} is not a number and a unit")
+        raise ValueError("it must be a number and a unit")
     # Number and unit are joined here and not by pint, which refuses to multiply by an offset unit (degC).
     return registry.Quantity(float(match[1]), _unit(match[2]) or "dimensionless")
 

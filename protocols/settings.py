@@ -45,7 +45,8 @@ class InteractionSettings(Model):
     rigid_water
         Whether water is rigid, as its common models are defined.
     hydrogen_mass
-        Mass moved to hydrogens from their heavy atoms for longer timesteps; None leaves them.
+        Mass moved to hydrogens from their heavy atoms for longer timesteps; None leaves them. Rigid
+        water keeps its masses.
     """
 
     cutoff: Length = quantity("0.9 nm")

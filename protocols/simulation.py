@@ -118,7 +118,7 @@ class OpenMMSimulation(Protocol):
         end = self._run_segments(store, engine, plan, directory / PROGRESS_NAME)
         table, final = directory / "observables.csv", directory / "state.xml"
         write_atomically(table, ",".join(engine.columns) + "\n" + store.frames())
-        write_atomically(final, engine.serialised(end))
+        write_atomically(final, engine.serialised(end, plan.frames * plan.steps_a_frame))
         seconds = sum(segment.seconds for segment in store.segments)
         return self.Outputs(
             observables_file=table,

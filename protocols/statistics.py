@@ -27,6 +27,7 @@ MINIMUM_DISCARD = 0.05
 _LARGEST_DISCARD = 0.5
 _DETECTION_POINTS = 2000  # pymbar's detection looks at every start that it is given
 _DETECTION_STARTS = 50
+_EXACT_UP_TO = 200_000  # frames; beyond, pymbar looks at ever fewer lags
 _DISAGREEMENT = 3.0  # standard errors between replicas
 
 
@@ -150,7 +151,9 @@ def _inefficiency(series: NDArray[np.float64]) -> float:
     """Return g in frames; a constant or tiny series is one sample."""
     if len(series) < 4 or _is_constant(series):
         return float(len(series))
-    return min(float(_timeseries().statistical_inefficiency(series, fast=len(series) > 10_000)), len(series))
+    return min(
+        float(_timeseries().statistical_inefficiency(series, fast=len(series) > _EXACT_UP_TO)), len(series)
+    )
 
 
 def _scatter(kept: list[NDArray[np.float64]], variance_of_a_frame: float) -> tuple[float, float]:

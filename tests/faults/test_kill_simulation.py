@@ -1,0 +1,84 @@
+"""kill -9 at random moments: no frame is lost, doubled or mixed."""
+
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from protocols.analysis import read_observable
+from protocols.coordinates import BuildCoordinatesPackmol
+from protocols.execution import execute_in
+from protocols.forcefield import OpenMMForceField
+from protocols.parameterise import BuildOpenMMSystem
+from protocols.settings import InteractionSettings
+from protocols.substance import Substance
+from workflow_backends.resources import ComputeResources
+
+SCRIPT = Path(__file__).with_name("simulation_to_kill.py")
+FRAMES, STEPS_A_FRAME = 240, 20
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    home, resources = tmp_path_factory.mktemp("argon"), ComputeResources()
+    packed = execute_in(
+        BuildCoordinatesPackmol(substance=Substance.pure("[Ar]"), number_of_molecules=60, density="1.2 g/mL"),
+        home / "packed",
+        resources,
+    )
+    execute_in(
+        BuildOpenMMSystem(
+            coordinates_file=packed.coordinates_file,
+            force_field=OpenMMForceField("argon.xml"),
+            interactions=InteractionSettings(cutoff="0.65 nm"),
+        ),
+        home,
+        resources,
+    )
+    return home
+
+
+def start(inputs, directory):
+    return subprocess.Popen([sys.executable, str(SCRIPT), str(inputs), str(directory)])
+
+
+def finish_under_fire(inputs, directory, seed):
+    """Run until it finishes, killed at random moments after it began to step; return the number of kills."""
+    rng, kills = random.Random(seed), 0
+    segments = directory / "segments"
+    while True:
+        before = len(list(segments.glob("*"))) if segments.exists() else 0
+        process = start(inputs, directory)
+        while process.poll() is None and len(list(segments.glob("*"))) <= before:
+            time.sleep(0.002)
+        time.sleep(rng.uniform(0, 0.15))
+        if process.poll() is not None:
+            assert process.returncode == 0
+            return kills
+        process.kill()
+        process.wait()
+        kills += 1
+
+
+def run_and_compare(inputs, tmp_path, seed):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert start(inputs, whole).wait() == 0
+    assert finish_under_fire(inputs, killed, seed) >= 3
+    steps, _ = read_observable(killed / "observables.csv", "step")
+    assert steps.tolist() == [STEPS_A_FRAME * frame for frame in range(1, FRAMES + 1)]
+    for name in ("observables.csv", "state.xml"):
+        assert (killed / name).read_bytes() == (whole / name).read_bytes()
+
+
+def test_killed_again_and_again_it_ends_as_if_it_had_not_been(inputs, tmp_path):
+    run_and_compare(inputs, tmp_path, seed=1)
+
+
+@pytest.mark.repeated
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("seed", range(2, 12))
+def test_killed_many_times(inputs, tmp_path, seed):
+    run_and_compare(inputs, tmp_path, seed)

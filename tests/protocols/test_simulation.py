@@ -1,0 +1,74 @@
+import json
+
+import numpy as np
+import openmm
+import pytest
+
+from protocols.analysis import read_observable
+from protocols.errors import InputError, SimulationError
+from protocols.execution import execute_in
+from protocols.settings import DynamicsSettings
+from protocols.simulation import PROGRESS_NAME, OpenMMSimulation
+from protocols.state import ThermodynamicState
+
+
+def simulation(argon_box, **inputs):
+    defaults = {
+        "system_file": argon_box.system_file,
+        "state_file": argon_box.state_file,
+        "state": ThermodynamicState(temperature="90 K", pressure="1 bar"),
+        "simulated_time": "1 ps",
+        "dynamics": DynamicsSettings(timestep="2 fs", output_interval="0.1 ps", segment_time="0.3 ps"),
+        "seed": 5,
+    }
+    return OpenMMSimulation(**(defaults | inputs))
+
+
+def test_frames_are_complete_and_consistent(tmp_path, argon_box, resources):
+    outputs = execute_in(simulation(argon_box), tmp_path, resources)
+    steps, _ = read_observable(outputs.observables_file, "step")
+    times, unit = read_observable(outputs.observables_file, "time")
+    volume, _ = read_observable(outputs.observables_file, "volume")
+    density, density_unit = read_observable(outputs.observables_file, "density")
+    assert steps.tolist() == list(range(50, 501, 50))
+    assert unit == "ps"
+    assert np.allclose(times, steps * 0.002)
+    assert density_unit == "g/mL"
+    assert np.allclose(density * volume, 100 * 39.948 / 602.214076)
+    assert len(set(volume)) > 1
+    assert outputs.frames == 10
+    assert outputs.platform == "CPU"
+    assert outputs.ns_per_day > 0
+    assert json.loads((tmp_path / PROGRESS_NAME).read_text())["steps_total"] == 500
+
+
+def test_the_volume_is_constant_without_a_pressure(tmp_path, argon_box, resources):
+    protocol = simulation(argon_box, state=ThermodynamicState(temperature="90 K"))
+    volume, _ = read_observable(execute_in(protocol, tmp_path, resources).observables_file, "volume")
+    assert np.ptp(volume) == 0
+
+
+def test_the_final_state_goes_on_as_a_start(tmp_path, argon_box, resources):
+    outputs = execute_in(simulation(argon_box), tmp_path / "a", resources)
+    state = openmm.XmlSerializer.deserialize(outputs.state_file.read_text())
+    volume, _ = read_observable(outputs.observables_file, "volume")
+    assert state.getPeriodicBoxVolume()._value == pytest.approx(volume[-1])
+    execute_in(simulation(argon_box, state_file=outputs.state_file), tmp_path / "b", resources)
+
+
+def test_another_seed_is_another_trajectory(tmp_path, argon_box, resources):
+    first = execute_in(simulation(argon_box), tmp_path / "a", resources).observables_file.read_text()
+    other = execute_in(simulation(argon_box, seed=6), tmp_path / "b", resources).observables_file.read_text()
+    assert first != other
+
+
+def test_numbers_that_become_meaningless_stop_it_with_the_step(tmp_path, argon_box, resources):
+    dynamics = DynamicsSettings(timestep="1 ps", output_interval="10 ps")
+    with pytest.raises(SimulationError, match=r"step \d+"):
+        execute_in(simulation(argon_box, dynamics=dynamics, simulated_time="1 ns"), tmp_path, resources)
+    assert not (tmp_path / "result.json").exists()
+
+
+def test_a_time_shorter_than_a_frame_is_refused(argon_box):
+    with pytest.raises(InputError, match=r"simulated_time: 0\.05 ps is not allowed; it must be at least"):
+        simulation(argon_box, simulated_time="0.05 ps")

@@ -1,0 +1,83 @@
+"""A resumed run equals the uninterrupted one bit for bit on the Reference platform."""
+
+import pytest
+
+from protocols.coordinates import BuildCoordinatesPackmol
+from protocols.execution import execute_in
+from protocols.forcefield import OpenMMForceField
+from protocols.parameterise import BuildOpenMMSystem
+from protocols.segments import SegmentStore
+from protocols.settings import DynamicsSettings, InteractionSettings
+from protocols.simulation import OpenMMSimulation
+from protocols.state import ThermodynamicState
+from protocols.substance import Substance
+from workflow_backends.resources import ComputeResources
+
+REFERENCE = ComputeResources(platform="Reference")
+
+
+class InterruptedRunError(Exception):
+    pass
+
+
+@pytest.fixture(scope="module")
+def water(tmp_path_factory):
+    home = tmp_path_factory.mktemp("water")
+    packed = execute_in(
+        BuildCoordinatesPackmol(substance=Substance.pure("O"), number_of_molecules=20, density="0.8 g/mL"),
+        home / "packed",
+        REFERENCE,
+    )
+    return execute_in(
+        BuildOpenMMSystem(
+            coordinates_file=packed.coordinates_file,
+            force_field=OpenMMForceField("tip3p.xml"),
+            interactions=InteractionSettings(cutoff="0.38 nm", ewald_error_tolerance=1e-3),
+        ),
+        home / "built",
+        REFERENCE,
+    )
+
+
+def simulation(water, pressure):
+    return OpenMMSimulation(
+        system_file=water.system_file,
+        state_file=water.state_file,
+        state=ThermodynamicState(temperature="298.15 K", pressure=pressure),
+        simulated_time="0.16 ps",
+        dynamics=DynamicsSettings(
+            timestep="1 fs", output_interval="10 fs", segment_time="40 fs", barostat_interval=3
+        ),
+        seed=11,
+    )
+
+
+@pytest.mark.parametrize("pressure", [None, "1 atm"], ids=["NVT", "NPT"])
+@pytest.mark.parametrize("interrupt_in", ["middle of a segment", "commit"])
+def test_resumed_equals_uninterrupted(tmp_path, water, monkeypatch, pressure, interrupt_in):
+    protocol = simulation(water, pressure)
+    whole = execute_in(protocol, tmp_path / "whole", REFERENCE)
+
+    commits = []
+    commit = SegmentStore.commit
+
+    def interrupted(self, *arguments):
+        commits.append(arguments)
+        if interrupt_in == "commit":
+            commit(self, *arguments)
+            raise InterruptedRunError
+        if len(commits) % 2 == 0:  # the frames are lost before they are written
+            raise InterruptedRunError
+        commit(self, *arguments)
+
+    monkeypatch.setattr(SegmentStore, "commit", interrupted)
+    interruptions = 0
+    while True:
+        try:
+            resumed = execute_in(protocol, tmp_path / "resumed", REFERENCE)
+            break
+        except InterruptedRunError:
+            interruptions += 1
+    assert interruptions >= 3
+    assert resumed.observables_file.read_bytes() == whole.observables_file.read_bytes()
+    assert resumed.state_file.read_bytes() == whole.state_file.read_bytes()
