@@ -131,7 +131,7 @@ class _Run:
     async def aresult(self, index: int, outcomes: dict[str, Any]) -> PropertyResult:
         """Await what one property needs."""
         settled: dict[str, Model | Exception] = {}
-        for protocol in self.graph.upstream_of(self.workflows[index].result):
+        for protocol in WorkflowGraph([self.workflows[index].result]):
             outcome = outcomes[protocol.identity]
             try:
                 settled[protocol.identity] = outcome if isinstance(outcome, Model) else await outcome
@@ -142,7 +142,7 @@ class _Run:
     def result(self, index: int, outcomes: dict[str, Model | Exception]) -> PropertyResult:
         """Return one property's result; of several errors, the one furthest upstream."""
         workflow = self.workflows[index]
-        for protocol in self.graph.upstream_of(workflow.result):
+        for protocol in WorkflowGraph([workflow.result]):
             outcome = outcomes.get(protocol.identity)
             if isinstance(outcome, Exception):
                 return self._failed(index, protocol, outcome)

@@ -108,6 +108,7 @@ def _filled(value: Any, upstream: dict[str, Model]) -> Any:
 
 
 def _execute(protocol: Protocol, directory: Path, resources: ComputeResources, inputs: Any) -> Model:
+    directory = directory.resolve()
     directory.mkdir(parents=True, exist_ok=True)
     with DirectoryLock(directory):
         finished = load_outputs(directory, type(protocol).Outputs)

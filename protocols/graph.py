@@ -49,14 +49,6 @@ class WorkflowGraph:
     def __len__(self) -> int:
         return len(self._protocols)
 
-    def upstream_of(self, protocol: Protocol) -> list[Protocol]:
-        """Return all that `protocol` depends on, and itself, upstream first."""
-        wanted = {protocol.identity}
-        for candidate in reversed(list(self)):
-            if candidate.identity in wanted:
-                wanted.update(p.identity for p in candidate.upstream)
-        return [p for p in self if p.identity in wanted]
-
     def submit(self, backend: Any, directory: Path | str) -> dict[str, Any]:
         """Submit every unfinished protocol.
 

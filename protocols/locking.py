@@ -26,6 +26,7 @@ __all__ = ["LOCK_NAME", "DirectoryLock", "Holder"]
 LOCK_NAME = "lock.json"
 HEARTBEAT_S = 5.0
 STALE_AFTER_S = 45.0
+PATIENCE_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,8 @@ class DirectoryLock:
         That must exist.
     stale_after
         Seconds without a heartbeat after which a holder on another machine counts as dead.
+    patience
+        Seconds to wait for a living holder on this machine: a worker that lost its run exits soon.
 
     Raises
     ------
@@ -97,9 +100,12 @@ class DirectoryLock:
         On entering, when a living process holds the directory; the message says which.
     """
 
-    def __init__(self, directory: Path, stale_after: float = STALE_AFTER_S) -> None:
+    def __init__(
+        self, directory: Path, stale_after: float = STALE_AFTER_S, patience: float = PATIENCE_S
+    ) -> None:
         self._path = directory / LOCK_NAME
         self._stale_after = stale_after
+        self._patience = patience
         self._holder = Holder.here()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -137,7 +143,7 @@ class DirectoryLock:
 
     def _lives(self, holder: Holder | None) -> bool:
         if holder is not None and holder.is_local:
-            return holder.is_alive
+            return self._outlives_patience(holder)
         first, end = _beat_of(self._path), time.monotonic() + self._stale_after
         while time.monotonic() < end:
             time.sleep(min(1.0, self._stale_after / 10))
@@ -145,8 +151,18 @@ class DirectoryLock:
                 return _read(self._path) is not None
         return False
 
+    def _outlives_patience(self, holder: Holder) -> bool:
+        end = time.monotonic() + (0 if holder.pid == self._holder.pid else self._patience)
+        while holder.is_alive and time.monotonic() < end:
+            time.sleep(0.1)
+            if _read(self._path) != holder:
+                return False
+        return holder.is_alive
+
     def _take_away(self, dead: Holder | None) -> None:
-        """Remove a dead holder's lock, unless another process was faster and it is alive."""
+        """Remove a dead holder's lock, unless another process was faster."""
+        if _read(self._path) != dead:
+            return
         aside = self._path.with_name(f".{LOCK_NAME}.{self._holder.token}.stale")
         try:
             self._path.rename(aside)

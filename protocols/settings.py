@@ -36,8 +36,8 @@ class InteractionSettings(Model):
         Where the Lennard-Jones potential starts to be switched off; None truncates it, as published values
         for water and Lennard-Jones fluids mostly do.
     long_range_correction
-        The isotropic correction for Lennard-Jones beyond the cutoff. Without it a liquid is about 1 % too
-        light or too heavy, depending on the ensemble.
+        The isotropic correction for Lennard-Jones beyond the cutoff, without which a density is off by about
+        a percent.
     ewald_error_tolerance
         Relative error of the particle-mesh Ewald forces; OpenMM's default.
     constraints
@@ -107,7 +107,7 @@ class SimulationSettings(InteractionSettings, DynamicsSettings):
     Parameters
     ----------
     number_of_molecules
-        In the box. 256 waters make a box of 2 nm, the least that a 0.9 nm cutoff leaves room for in NPT.
+        In the box. 256 waters make a box of 2 nm, which leaves room for a 0.9 nm cutoff.
     initial_density
         At which molecules are packed; NPT finds its own, but a gas-like start may stay a gas.
     equilibration_time

@@ -21,7 +21,7 @@ from protocols.errors import InputError
 __all__ = ["SeriesEstimate", "Status", "pooled_mean", "standard_error_factor"]
 
 MINIMUM_EFFECTIVE_SAMPLES = 50.0
-MINIMUM_EFFECTIVE_SAMPLES_A_REPLICA = 10.0
+MINIMUM_EFFECTIVE_SAMPLES_A_REPLICA = 20.0
 MINIMUM_DISCARD = 0.05
 
 _LARGEST_DISCARD = 0.5

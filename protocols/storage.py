@@ -43,7 +43,7 @@ def write_atomically(path: Path, data: str | bytes, *, durable: bool = True) -> 
     durable
         Whether to wait until the disk has it.
     """
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    draft = path.with_name(f".{path.name}.tmp")  # one writer a directory; a leftover is written over
     try:
         with draft.open("wb") as file:
             file.write(data.encode() if isinstance(data, str) else data)

@@ -3,6 +3,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -32,6 +33,34 @@ def test_the_lock_of_a_dead_process_is_taken_over_at_once(tmp_path):
         pass
 
 
+HOLD_UNTIL_TOLD = (
+    "import sys, pathlib; from protocols.locking import DirectoryLock;"
+    "DirectoryLock(pathlib.Path(sys.argv[1])).__enter__(); print('held', flush=True); sys.stdin.read()"
+)
+
+
+@pytest.fixture
+def other_process(tmp_path):
+    """A living process that holds the directory until its standard input is closed; then it dies."""
+    pipe = subprocess.PIPE
+    command = [sys.executable, "-c", HOLD_UNTIL_TOLD, str(tmp_path)]
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+def test_another_living_process_keeps_the_lock(tmp_path, other_process):
+    with pytest.raises(DirectoryLockedError, match=f"in use by process {other_process.pid} on "):
+        DirectoryLock(tmp_path, patience=0.3).__enter__()
+
+
+def test_a_process_that_is_about_to_die_is_waited_for(tmp_path, other_process):
+    threading.Timer(0.3, other_process.kill).start()
+    with DirectoryLock(tmp_path, patience=60):
+        pass
+
+
 def test_a_reused_process_id_does_not_keep_the_lock(tmp_path):
     write_lock(tmp_path, dataclasses.replace(Holder.here(), started=1.0))
     with DirectoryLock(tmp_path):
@@ -45,8 +74,6 @@ def test_a_silent_holder_on_another_machine_is_taken_over(tmp_path):
 
 
 def test_a_beating_holder_on_another_machine_keeps_the_lock(tmp_path):
-    import threading
-
     write_lock(tmp_path, dataclasses.replace(Holder.here(), host="elsewhere"))
     stop = threading.Event()
 

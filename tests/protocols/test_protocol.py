@@ -164,6 +164,14 @@ def test_a_damaged_result_is_set_aside_and_made_again(tmp_path, damage, resource
     assert (home / f"{RESULT_NAME}.corrupt-1").exists()
 
 
+def test_a_directory_may_be_relative(tmp_path, resources, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.txt").write_text("one")
+    outputs = execute_in(ReadFile(file="a.txt"), "run/here", resources)
+    assert outputs.copy_file == tmp_path / "run" / "here" / "copy.txt"
+    assert execute_in(ReadFile(file="a.txt"), "run/here", resources) == outputs
+
+
 def test_an_output_outside_the_directory_is_refused(tmp_path, resources):
     class Stray(Protocol):
         class Outputs(Protocol.Outputs):
