@@ -74,16 +74,11 @@ class OpenMMForceField(Model):
 
     def check_covers(self, smiles: str) -> None:
         """Raise InputError unless the force field has parameters for this molecule."""
-        molecule = Molecule.from_smiles(smiles)
-        modeller = app.Modeller(box_topology([(molecule, 1)]), molecule.positions * unit.nanometer)
-        try:
-            modeller.addExtraParticles(self.load())
-            self.load().createSystem(modeller.topology)
-        except Exception as error:  # OpenMM raises whatever its generators raise
-            reason = " ".join(str(error).split()).split(". ")[0]
+        problem = _problem_with(self, smiles)
+        if problem is not None:
             raise InputError(
-                f"force_field: {self} does not cover {smiles} ({reason}); add a file with its residue"
-            ) from error
+                f"force_field: {self} does not cover {smiles} ({problem}); add a file with its residue"
+            )
 
     def __str__(self) -> str:
         return " + ".join(dict.fromkeys(file.name for file in self.files))
@@ -92,6 +87,18 @@ class OpenMMForceField(Model):
 @cache
 def _load(force_field: OpenMMForceField) -> Any:
     return app.ForceField(*(io.StringIO(file.xml) for file in force_field.files))
+
+
+@cache
+def _problem_with(force_field: OpenMMForceField, smiles: str) -> str | None:
+    molecule = Molecule.from_smiles(smiles)
+    modeller = app.Modeller(box_topology([(molecule, 1)]), molecule.positions * unit.nanometer)
+    try:
+        modeller.addExtraParticles(force_field.load())
+        force_field.load().createSystem(modeller.topology)
+    except Exception as error:  # noqa: BLE001  # OpenMM raises whatever its generators raise
+        return " ".join(str(error).split()).split(". ")[0]
+    return None
 
 
 def _read(name: str) -> list[ForceFieldFile]:
