@@ -67,7 +67,8 @@ def estimate(
         outcomes = run.graph.submit(backend, run.directory)
         try:
             concurrent.futures.wait(_futures(outcomes))
-            return [run.result(index, _settled(outcomes)) for index in range(len(run.workflows))]
+            settled = _settled(outcomes)
+            return [run.result(index, settled) for index in range(len(run.workflows))]
         except BaseException:
             _cancel(outcomes)
             raise

@@ -7,6 +7,7 @@ needs no agreement between clocks.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -176,7 +177,8 @@ class DirectoryLock:
         while not self._stop.wait(HEARTBEAT_S):
             if _read(self._path) != self._holder:
                 return
-            os.utime(self._path)
+            with contextlib.suppress(OSError):  # a file system that hangs a moment; the next beat comes
+                os.utime(self._path)
 
 
 def _read(path: Path) -> Holder | None:

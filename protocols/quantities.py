@@ -57,16 +57,14 @@ _DIMENSIONS = {
 }
 
 
-def quantity(value: object, unit: str | None = None) -> Quantity:
+def quantity(value: object) -> Quantity:
     """Bring a quantity of any kind into this package's registry, in the unit it came with.
 
     Parameters
     ----------
     value
-        An openmm.unit quantity, a pint quantity of any registry (OpenFF's too), a string such as
-        "298.15 K", or, when `unit` is given, a bare number in that unit.
-    unit
-        The unit of a bare number.
+        An openmm.unit quantity, a pint quantity of any registry (OpenFF's too), or a string such as
+        "298.15 K".
 
     Raises
     ------
@@ -82,8 +80,6 @@ def quantity(value: object, unit: str | None = None) -> Quantity:
             return registry.Quantity(float(value.value_in_unit(value.unit)), _unit(value.unit.get_name()))
     except (pint.errors.PintError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"{value!r} is not a quantity: {error}") from None
-    if unit is not None and isinstance(value, int | float) and not isinstance(value, bool):
-        return registry.Quantity(float(value), unit)
     raise InputError(f"{value!r} has no unit")
 
 

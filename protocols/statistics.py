@@ -137,11 +137,12 @@ def _is_constant(series: NDArray[np.float64]) -> bool:
 
 def _equilibration(series: NDArray[np.float64], minimum_discard: float) -> int:
     """Return the first frame to keep: what is detected, at least the minimum, at most half."""
-    least, most = math.ceil(minimum_discard * len(series)), int(_LARGEST_DISCARD * len(series))
+    least = min(math.ceil(minimum_discard * len(series)), len(series) - 1)
+    most = int(_LARGEST_DISCARD * len(series))
     stride = max(1, len(series) // _DETECTION_POINTS)
     thinned = series[::stride]
     if len(thinned) < 10 or _is_constant(thinned):
-        return min(least, len(series) - 1)
+        return least
     skip = max(1, len(thinned) // _DETECTION_STARTS)
     start, _, _ = _timeseries().detect_equilibration(thinned, fast=True, nskip=skip)
     return max(least, min(int(start) * stride, most))

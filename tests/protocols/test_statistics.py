@@ -26,6 +26,11 @@ def test_a_stated_minimum_is_always_discarded():
     assert pooled_mean([white(4)], minimum_discard=0.2).discarded[0] >= 400
 
 
+@pytest.mark.parametrize("length", [1, 20, 1000])
+def test_something_is_always_kept(length):
+    assert pooled_mean([white(4, length)], minimum_discard=0.9999).discarded == (length - 1,)
+
+
 def test_a_transient_is_found_and_left_out():
     series = white(5)
     series[:400] += 10 * np.exp(-np.arange(400) / 100)
