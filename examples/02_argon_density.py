@@ -1,6 +1,6 @@
 """Density of Lennard-Jones argon on its liquid-vapour coexistence line, against NIST's reference value.
 
-Reduced temperature 1.0 and pressure 0.02495, that is 119.8 K and 10.453 bar; 500 atoms, cutoff 3 sigma.
+Reduced temperature 1.0 and pressure 0.02495, that is 119.8 K and 10.453 bar; 500 atoms, cutoff 3 sigma. About three minutes on two local workers.
 """
 
 import argparse
@@ -30,7 +30,7 @@ SETTINGS = SimulationSettings(
     output_interval="1 ps",
     segment_time="100 ps",
     equilibration_time="100 ps",
-    production_time="2 ns",
+    production_time="1 ns",
 )
 FAST = SimulationSettings(
     number_of_molecules=200,
