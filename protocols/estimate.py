@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import os
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from protocols.protocol import Protocol
 from protocols.result import PropertyResult
 from protocols.settings import SimulationSettings
 from protocols.statistics import Status
+from workflow_backends.machine import available_cpus
 from workflow_backends.resources import ComputeResources
 
 __all__ = ["aestimate", "estimate"]
@@ -125,7 +125,7 @@ class _Run:
 
     def here(self, index: int) -> PropertyResult:
         """Execute one property's workflow in this process."""
-        resources = ComputeResources(number_of_threads=len(os.sched_getaffinity(0)))
+        resources = ComputeResources(number_of_threads=available_cpus())
         graph = WorkflowGraph([self.workflows[index].result])
         return self.result(index, graph.execute(self.directory, resources))
 

@@ -101,7 +101,7 @@ class MemoizableMessage(bytes):
     """A task's message that Parsl can look up among those it has run."""
 
 
-@id_for_memo.register(MemoizableMessage)
+@id_for_memo.register(MemoizableMessage)  # type: ignore[untyped-decorator]  # parsl is not typed
 def _identity(message: MemoizableMessage, output_ref: bool = False) -> bytes:  # noqa: ARG001
     return bytes(message)
 
