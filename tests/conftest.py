@@ -14,3 +14,14 @@ def backend() -> Iterator[ParslLocalBackend]:
     """A real local backend with two workers, for tests that leave it as they found it."""
     with ParslLocalBackend(number_of_workers=2) as started:
         yield started
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--repeat", type=int, default=1, help="run each fault test so many times")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    rounds = metafunc.config.getoption("--repeat")
+    if rounds > 1 and "faults" in metafunc.module.__file__:
+        metafunc.fixturenames.append("_round")
+        metafunc.parametrize("_round", range(rounds))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import functools
 import itertools
 import logging
 import pickle
@@ -17,6 +18,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from workflow_backends.engine import Engine, Pool, TaskOptions
@@ -37,7 +39,7 @@ __all__ = ["Dispatcher"]
 _logger = logging.getLogger(__name__)
 _ENGINE_CHECK_S = 0.5
 _LOST_BLOCKS_LIMIT = 10
-_SMALLEST_WINDOW = 16
+_FEW_TASKS, _MANY_TASKS, _MANY_BYTES = 16, 256, 32_000_000
 
 
 @dataclass(eq=False)
@@ -83,9 +85,8 @@ class Dispatcher:
         self._tasks: dict[TaskFuture[Any], _Task] = {}
         self._queued: dict[str, deque[_Task]] = {name: deque() for name in pools}
         self._in_engine = dict.fromkeys(pools, 0)
-        self._window = {
-            name: max(_SMALLEST_WINDOW, 2 * pool.number_of_workers) for name, pool in pools.items()
-        }
+        self._bytes_in_engine = 0
+        self._resources = {name: pickle.dumps(pool.resources) for name, pool in pools.items()}
         self._broken: EngineError | None = None
         self._accepting = threading.Lock()
         self._closed = False
@@ -190,19 +191,24 @@ class Dispatcher:
 
     def _pump(self, pool: str) -> None:
         waiting = self._queued[pool]
-        while waiting and self._in_engine[pool] < self._window[pool]:
+        while waiting and self._has_room(pool):
             task = waiting.popleft()
             if not task.future.done():
                 self._send(task)
+
+    def _has_room(self, pool: str) -> bool:
+        """Tell whether the engine may hold one more task: many small ones, a few large ones."""
+        tasks = self._in_engine[pool]
+        few = max(_FEW_TASKS, 2 * self._pools[pool].number_of_workers)
+        return tasks < few or (tasks < _MANY_TASKS and self._bytes_in_engine < _MANY_BYTES)
 
     def _send(self, task: _Task) -> None:
         attempt = f"{task.number:06d}-{_as_file_name(task.future.name)}-{task.tries}"
         ticket = Ticket(
             attempt,
-            task.future.name,
             str(self._engine.directory),
             task.options.time_limit,
-            self._pools[task.pool].resources,
+            self._resources[task.pool],
         )
         try:
             message = join_message(task.call, [future.result() for future in task.inputs])
@@ -214,15 +220,18 @@ class Dispatcher:
             return
         task.ticket = ticket
         self._in_engine[task.pool] += 1
+        self._bytes_in_engine += len(task.call)
         in_engine.add_done_callback(
             lambda done: self._events.put(lambda: self._came_back(task, ticket, done))
         )
 
     def _came_back(self, task: _Task, ticket: Ticket, done: concurrent.futures.Future[bytes]) -> None:
         self._in_engine[task.pool] -= 1
+        self._bytes_in_engine -= len(task.call)
         task.ticket = None
         with contextlib.suppress(OSError):
-            ticket.cancel_mark.unlink(missing_ok=True)
+            if task.future.cancelled():
+                Path(ticket.cancel_mark).unlink(missing_ok=True)
         if not task.future.done():
             self._conclude(task, done)
         if task.future.done():
@@ -298,7 +307,7 @@ class Dispatcher:
         task = self._tasks.pop(future, None)
         if task is not None and task.ticket is not None:
             with contextlib.suppress(OSError):  # the directory is gone, and its workers with it
-                task.ticket.cancel_mark.touch()
+                Path(task.ticket.cancel_mark).touch()
 
     def _check_engine(self) -> None:
         reason = None if self._broken is not None else self._engine.failure()
@@ -312,5 +321,6 @@ class Dispatcher:
             self._fail(task, EngineError(str(self._broken)))
 
 
+@functools.lru_cache(maxsize=64)
 def _as_file_name(name: str) -> str:
     return re.sub(r"[^\w.-]+", "_", name)[:60]

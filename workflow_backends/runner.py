@@ -16,14 +16,13 @@ import subprocess
 import sys
 import threading
 import time
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple
 
+from workflow_backends.channel import Channel
 from workflow_backends.machine import import_variables
 from workflow_backends.resources import ComputeResources
-from workflow_backends.serialization import Failure, TaskFailed
-from workflow_backends.worker import RECEIVED
+from workflow_backends.serialization import SUCCEEDED, TASK, Failure, TaskFailed
 
 __all__ = ["Ticket", "run_task"]
 
@@ -33,149 +32,181 @@ _TAIL_BYTES = 2000
 
 
 class Ticket(NamedTuple):
-    """What goes with a task: who it is, where it may leave files, what its worker owns."""
+    """What goes with a task: who it is, where it may leave files, what its worker owns.
+
+    Parameters
+    ----------
+    attempt
+        Names this try of this task; also its files.
+    directory
+        Of the run, for marks and logs.
+    time_limit
+        In seconds, or None.
+    resources
+        The pickled ComputeResources of the worker.
+    """
 
     attempt: str
-    name: str
     directory: str
     time_limit: float | None
-    resources: ComputeResources
+    resources: bytes
 
     @property
-    def cancel_mark(self) -> Path:
+    def cancel_mark(self) -> str:
         """The file whose existence cancels this attempt."""
-        return Path(self.directory, f"{self.attempt}.cancel")
+        return f"{self.directory}/{self.attempt}.cancel"
 
 
 class _Worker:
     """One worker process and the connection to it."""
 
     def __init__(self, ticket: Ticket) -> None:
-        self.log = Path(
-            ticket.directory, f"worker-{socket.gethostname()}-{os.getpid()}-{threading.get_ident()}.log"
-        )
+        name = f"worker-{socket.gethostname()}-{os.getpid()}-{threading.get_ident()}.log"
+        self._log = Path(ticket.directory, name)
+        self._log_descriptor = os.open(self._log, os.O_RDONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        self._receipts, receipts = os.pipe()
+        os.set_blocking(self._receipts, False)
         ours, theirs = socket.socketpair()
         with theirs:
             self.process = subprocess.Popen(
                 [
                     *(sys.executable, "-P", "-m", "workflow_backends.worker"),
-                    *(str(theirs.fileno()), str(self.log), pickle.dumps(ticket.resources).hex()),
+                    *(str(theirs.fileno()), str(receipts), str(self._log), ticket.resources.hex()),
                 ],
-                pass_fds=[theirs.fileno()],
+                pass_fds=[theirs.fileno(), receipts],
                 stdin=subprocess.DEVNULL,
-                env=os.environ | import_variables() | _thread_variables(ticket.resources),
+                env=os.environ | import_variables() | _thread_variables(pickle.loads(ticket.resources)),
                 start_new_session=True,
             )
-        self.connection = Connection(ours.detach())
+        os.close(receipts)
+        self.channel = Channel(ours)
 
-    def answers(self, timeout: float) -> bool:
-        """Wait until an answer, or the end of the process, is there."""
-        return self.connection.poll(timeout) or self.process.poll() is not None
+    def has_received(self) -> bool:
+        """Tell whether the worker took the last task, and forget it."""
+        try:
+            return bool(os.read(self._receipts, 1))
+        except BlockingIOError:
+            return False
 
     def kill(self) -> None:
         """End the process and every child it left in its group."""
         with contextlib.suppress(ProcessLookupError):  # it was reaped, and nothing is left of its group
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
-        self.connection.close()
+        self.channel.close()
+        os.close(self._receipts)
+        os.close(self._log_descriptor)
 
     def interrupt(self) -> None:
         """Let the task clean up after itself: KeyboardInterrupt in its main thread, then the end."""
         self.process.send_signal(signal.SIGINT)
         deadline = time.monotonic() + _INTERRUPT_GRACE_S
-        while not self.answers(_POLL_S) and time.monotonic() < deadline:
+        while time.monotonic() < deadline and not self.channel.ready(_POLL_S):
             pass
-        self.kill()
 
-    def tail(self) -> str:
-        """Return the end of what was printed."""
-        with self.log.open("rb") as log:
-            size = log.seek(0, os.SEEK_END)
-            log.seek(max(0, size - _TAIL_BYTES))
-            return log.read().decode(errors="replace").strip()
+    def take_log(self, ticket: Ticket) -> str:
+        """Give what was printed to the task, as a file of its own, and return its end."""
+        size = os.fstat(self._log_descriptor).st_size
+        if size == 0:
+            return ""
+        tail = os.pread(self._log_descriptor, _TAIL_BYTES, max(0, size - _TAIL_BYTES))
+        with contextlib.suppress(FileNotFoundError):  # the run's directory was deleted
+            shutil.copyfile(self._log, f"{ticket.directory}/{ticket.attempt}.log")
+            os.truncate(self._log, 0)
+        return tail.decode(errors="replace").strip()
 
 
 # One worker process for each thread of the engine's process that runs tasks: mostly there is one.
 _local = threading.local()
 
 
-def run_task(message: bytes, ticket: Ticket) -> bytes:
+def run_task(message: bytes, ticket: tuple[str, str, float | None, bytes]) -> bytes:
     """Run one task in the worker process and return the pickle of its result.
+
+    Parameters
+    ----------
+    message
+        From `serialization.join_message`.
+    ticket
+        The fields of a Ticket.
 
     Raises
     ------
     TaskFailed
         With a pickled Failure, whatever went wrong.
     """
+    return _run(message, Ticket(*ticket))
+
+
+def _run(message: bytes, ticket: Ticket) -> bytes:
+    if os.path.exists(ticket.cancel_mark):  # noqa: PTH110  # a Path costs more than the look
+        raise _failed("cancelled", "it was cancelled before it started")
+    worker: _Worker | None = getattr(_local, "worker", None)
+    if worker is not None:
+        try:
+            return _converse(worker, message, ticket)
+        except _DiedIdleError:
+            pass  # which is not the task's fault
     try:
-        if ticket.cancel_mark.exists():
-            raise _failed("cancelled", "it was cancelled before it started")
-        worker: _Worker | None = getattr(_local, "worker", None)
-        if worker is None or not _takes(worker, message):
-            worker = _local.worker = _Worker(ticket)
-            if not _takes(worker, message):
-                raise _death(worker, ticket)
-        return _answer(worker, ticket)
+        _local.worker = _Worker(ticket)
     except OSError as error:
         raise _failed("lost", f"its worker could not be started: {error}") from error
-
-
-def _takes(worker: _Worker, message: bytes) -> bool:
-    """Hand a task over; False if the worker died while it was idle, which is not the task's fault."""
     try:
-        worker.connection.send_bytes(message)
-        while not worker.answers(_POLL_S):
-            pass
-        return worker.connection.poll(0) and worker.connection.recv_bytes() == RECEIVED
-    except (EOFError, OSError):
-        return False
+        return _converse(_local.worker, message, ticket)
+    except _DiedIdleError as error:
+        raise _failed("lost", f"its worker {error}") from error
 
 
-def _answer(worker: _Worker, ticket: Ticket) -> bytes:
+class _DiedIdleError(Exception):
+    """The worker died before it took the task."""
+
+
+def _converse(worker: _Worker, message: bytes, ticket: Ticket) -> bytes:
     try:
+        worker.channel.send(TASK, message)
         _wait(worker, ticket)
-        has_result = worker.connection.recv_bytes() == b"1"
-        data = worker.connection.recv_bytes()
+        outcome, data = worker.channel.receive()
     except (EOFError, OSError):
         raise _death(worker, ticket) from None
-    log = _take_log(worker, ticket)
-    if has_result:
-        return data
+    worker.has_received()
+    log = worker.take_log(ticket)
+    if outcome == SUCCEEDED:
+        return bytes(data)
     failure: Failure = pickle.loads(data)
     raise TaskFailed(pickle.dumps(Failure(**vars(failure) | {"log": log})))
 
 
 def _wait(worker: _Worker, ticket: Ticket) -> None:
     started = time.monotonic()
-    while not worker.answers(_POLL_S):
-        if ticket.cancel_mark.exists():
+    while not worker.channel.ready(_POLL_S):
+        if worker.process.poll() is not None:
+            raise EOFError  # it died, and a child it left still holds the socket
+        if os.path.exists(ticket.cancel_mark):  # noqa: PTH110
             worker.interrupt()
-            _take_log(worker, ticket)
-            raise _failed("cancelled", "it was cancelled while it ran")
+            raise _ended(worker, ticket, "cancelled", "it was cancelled while it ran")
         if ticket.time_limit is not None and time.monotonic() - started > ticket.time_limit:
-            worker.kill()
-            log = _take_log(worker, ticket)
-            raise _failed("time limit", f"it ran longer than its time limit of {ticket.time_limit} s", log)
-    if not worker.connection.poll(0):
-        raise EOFError  # it died, and a child it left still holds the socket
+            limit = f"it ran longer than its time limit of {ticket.time_limit} s"
+            raise _ended(worker, ticket, "time limit", limit)
 
 
-def _death(worker: _Worker, ticket: Ticket) -> TaskFailed:
-    worker.kill()
+def _ended(worker: _Worker, ticket: Ticket, kind: str, description: str) -> TaskFailed:
+    log = worker.take_log(ticket)
+    _discard(worker)
+    return _failed(kind, description, log)
+
+
+def _death(worker: _Worker, ticket: Ticket) -> Exception:
+    had_task, log = worker.has_received(), worker.take_log(ticket)
+    _discard(worker)
     status = worker.process.returncode
     how = f"exit status {status}" if status >= 0 else f"signal {-status} ({signal.Signals(-status).name})"
-    log = _take_log(worker, ticket)
-    return _failed("lost", f"its worker (pid {worker.process.pid}) ended with {how}", log)
+    description = f"(pid {worker.process.pid}) ended with {how}"
+    return _failed("lost", f"its worker {description}", log) if had_task else _DiedIdleError(description)
 
 
-def _take_log(worker: _Worker, ticket: Ticket) -> str:
-    """Give the output to its task, as a file of its own, and return its end."""
-    if not worker.log.exists() or worker.log.stat().st_size == 0:
-        return ""
-    tail = worker.tail()
-    shutil.copyfile(worker.log, Path(ticket.directory, f"{ticket.attempt}.log"))
-    os.truncate(worker.log, 0)
-    return tail
+def _discard(worker: _Worker) -> None:
+    worker.kill()
+    del _local.worker
 
 
 def _failed(kind: str, description: str, log: str = "") -> TaskFailed:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 import inspect
-import io
+import os
 import pickle
+import struct
 import sys
 import threading
 import traceback
+import types
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from workflow_backends.futures import TaskFuture
 
 __all__ = [
+    "FAILED",
+    "SUCCEEDED",
+    "TASK",
     "Failure",
     "TaskFailed",
     "dump_call",
@@ -33,7 +38,10 @@ __all__ = [
     "takes_resources",
 ]
 
+TASK, SUCCEEDED, FAILED = range(3)  # the kinds of message between a runner and its worker
 _RESOURCES = "available_resources"
+_LENGTHS = struct.Struct("!QQ")
+_PLAIN = frozenset({type(None), bool, int, float, str, bytes})
 _local = threading.local()
 
 
@@ -123,6 +131,8 @@ def _refuse_bound_resources(
 
 def takes_resources(function: Callable[..., Any]) -> bool:
     """Tell whether the function itself declares a parameter ``available_resources``."""
+    if type(function) is types.FunctionType and _RESOURCES not in function.__code__.co_varnames:
+        return False  # the common case, ten times faster than a signature
     try:
         parameter = inspect.signature(function, follow_wrapped=False).parameters.get(_RESOURCES)
     except (TypeError, ValueError):
@@ -135,24 +145,39 @@ def takes_resources(function: Callable[..., Any]) -> bool:
 
 def join_message(call: bytes, inputs: Sequence[Any]) -> bytes:
     """Return what the worker needs: where to import from, the inputs' results, the call."""
-    search_path = tuple(str(Path(entry or ".").absolute()) for entry in sys.path)
-    return b"".join((_dump_path(search_path), cloudpickle.dumps(list(inputs)) if inputs else b"N.", call))
+    entries = tuple(sys.path)
+    path = _search_path(entries, os.getcwd() if _has_relative(entries) else "")  # noqa: PTH109  # fast
+    results = cloudpickle.dumps(list(inputs), protocol=pickle.HIGHEST_PROTOCOL) if inputs else b""
+    return b"".join((_LENGTHS.pack(len(path), len(results)), path, results, call))
 
 
 @functools.lru_cache(maxsize=4)
-def _dump_path(search_path: tuple[str, ...]) -> bytes:
-    return pickle.dumps(search_path)
+def _has_relative(entries: tuple[str, ...]) -> bool:
+    return not all(map(os.path.isabs, entries))
 
 
-def load_message(message: bytes) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
-    """Rebuild a call in the worker, after making the submitter's modules importable."""
-    stream = io.BytesIO(message)
-    for entry in pickle.load(stream):
+@functools.lru_cache(maxsize=4)
+def _search_path(entries: tuple[str, ...], place: str) -> bytes:
+    return pickle.dumps(tuple(str(Path(place, entry)) for entry in entries))
+
+
+@functools.lru_cache(maxsize=4)
+def _add_search_path(path: bytes) -> None:
+    for entry in pickle.loads(path):
         if entry not in sys.path:
             sys.path.append(entry)
-    _local.inputs = pickle.load(stream)
+
+
+def load_message(message: bytes | bytearray) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
+    """Rebuild a call in the worker, after making the submitter's modules importable."""
+    view = memoryview(message)
+    path_length, inputs_length = _LENGTHS.unpack_from(view)
+    inputs_start = _LENGTHS.size + path_length
+    call_start = inputs_start + inputs_length
+    _add_search_path(bytes(view[_LENGTHS.size : inputs_start]))
+    _local.inputs = pickle.loads(view[inputs_start:call_start]) if inputs_length else ()
     try:
-        function, args, kwargs = pickle.load(stream)
+        function, args, kwargs = pickle.loads(view[call_start:])
     finally:
         del _local.inputs
     return function, args, kwargs
@@ -166,6 +191,8 @@ def dump_result(value: Any) -> bytes:
     ResultError
         It cannot be pickled; the message names its type.
     """
+    if type(value) in _PLAIN:
+        return pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
     try:
         return cloudpickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)  # type: ignore[no-any-return]
     except Exception as error:

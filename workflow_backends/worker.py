@@ -1,7 +1,8 @@
-"""The process that runs tasks, one at a time: ``python -P -m workflow_backends.worker SOCKET LOG RESOURCES``.
+"""The process that runs tasks: ``python -P -m workflow_backends.worker SOCKET PIPE LOG RESOURCES``.
 
-It is started by a runner (see runner.py), which may kill it at any moment. It receives messages on a socket
-and answers each with RECEIVED, then with the pickled result or a pickled Failure.
+It is started by a runner (see runner.py), which may kill it at any moment. It receives one message after the
+other on the socket, notes each with a byte in the pipe, and answers with the pickled result or a pickled
+Failure.
 """
 
 from __future__ import annotations
@@ -9,18 +10,24 @@ from __future__ import annotations
 import os
 import pickle
 import signal
+import socket
 import sys
 import threading
 import time
-from multiprocessing.connection import Connection
 from typing import Any
 
+from workflow_backends.channel import Channel
 from workflow_backends.resources import ComputeResources
-from workflow_backends.serialization import dump_exception, dump_result, load_message, takes_resources
+from workflow_backends.serialization import (
+    FAILED,
+    SUCCEEDED,
+    dump_exception,
+    dump_result,
+    load_message,
+    takes_resources,
+)
 
-__all__ = ["RECEIVED"]
-
-RECEIVED = b"received"
+__all__: list[str] = []
 
 _PARENT_CHECK_S = 1.0
 
@@ -42,38 +49,38 @@ def _redirect_output(log: str) -> None:
         stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
 
 
-def _run(message: bytes, resources: ComputeResources) -> tuple[bool, bytes]:
-    """Run one task; return whether it has a result, and the pickle of the result or of the Failure."""
+def _run(message: bytearray, resources: ComputeResources) -> tuple[int, bytes]:
+    """Run one task; return whether it succeeded, and the pickle of its result or of its Failure."""
     try:
         function, args, kwargs = load_message(message)
         if takes_resources(function):
             kwargs["available_resources"] = resources
-        return True, dump_result(function(*args, **kwargs))
+        return SUCCEEDED, dump_result(function(*args, **kwargs))
     except BaseException as error:  # noqa: BLE001  # SystemExit of a task must not end the worker
-        return False, pickle.dumps(dump_exception(error))
+        return FAILED, pickle.dumps(dump_exception(error))
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
 
 
-def main(descriptor: str, log: str, resources: Any) -> None:
+def main(descriptor: str, pipe: str, log: str, resources: Any) -> None:
     """Serve one runner until it goes away."""
-    connection = Connection(int(descriptor))
-    os.set_inheritable(int(descriptor), False)
+    channel, receipts = Channel(socket.socket(fileno=int(descriptor))), int(pipe)
+    for inherited in (int(descriptor), receipts):
+        os.set_inheritable(inherited, False)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
     _redirect_output(log)
     owned = pickle.loads(bytes.fromhex(resources))
     while True:
         try:
-            message = connection.recv_bytes()
+            _, message = channel.receive()
         except EOFError:
             return
-        connection.send_bytes(RECEIVED)
-        has_result, data = _run(message, owned)
-        connection.send_bytes(b"1" if has_result else b"0")
-        connection.send_bytes(data)
+        os.write(receipts, b"r")
+        outcome, data = _run(message, owned)
+        channel.send(outcome, data)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:4])
+    main(*sys.argv[1:5])

@@ -2,55 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
+from leaks import listening, our_processes, wait_until
 
 from workflow_backends import ParslLocalBackend
-
-
-def wait_until(condition: Callable[[], bool], timeout: float) -> bool:
-    deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.05)
-    return condition()
-
-
-def our_processes(tag: str = "workflow_backends") -> list[psutil.Process]:
-    """Every process of this package, or of a test's tag, on this machine, but for this one."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            command = " ".join(process.cmdline())
-            marked = any(name.startswith("WORKFLOW_BACKENDS_") for name in process.environ())
-            alive = process.status() != psutil.STATUS_ZOMBIE
-        except psutil.Error:
-            continue
-        if process.pid != os.getpid() and alive and (marked or tag in command):
-            found.append(process)
-    return found
-
-
-def listening() -> set[tuple[str, int]]:
-    me = psutil.Process()
-    return {
-        c.laddr
-        for p in [me, *me.children(recursive=True)]
-        for c in p.net_connections()
-        if c.status == "LISTEN"
-    }
-
-
-def leftovers() -> set[Path]:
-    return set(Path(tempfile.gettempdir()).glob("workflow-backends-*"))
 
 
 @pytest.fixture

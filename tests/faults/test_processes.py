@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import leftovers, our_processes, wait_until
+from leaks import leftovers, our_processes, wait_until
 
 from workflow_backends import ParslLocalBackend
 from workflow_backends.errors import BackendStateError, EngineError

@@ -13,7 +13,7 @@ import warnings
 from pathlib import Path
 
 import pytest
-from conftest import leftovers, wait_until
+from leaks import leftovers, wait_until
 
 from workflow_backends import ParslLocalBackend
 from workflow_backends.errors import (

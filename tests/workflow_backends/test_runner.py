@@ -27,7 +27,7 @@ def _own_worker() -> Iterator[None]:
 
 
 def _ticket(directory: Path, **changes: Any) -> Ticket:
-    return Ticket("000001-0", "job", str(directory), None, ComputeResources(2))._replace(**changes)
+    return Ticket("000001-0", str(directory), None, pickle.dumps(ComputeResources(2)))._replace(**changes)
 
 
 def _run(ticket: Ticket, function: Any, *args: Any) -> Any:
@@ -79,10 +79,10 @@ def test_output_goes_to_a_file_for_each_task_that_prints(tmp_path: Path) -> None
 def test_a_mark_cancels_before_and_during_a_task(tmp_path: Path) -> None:
     ticket = _ticket(tmp_path)
     pid = _run(ticket, os.getpid)
-    threading.Timer(0.3, ticket.cancel_mark.touch).start()
+    threading.Timer(0.3, Path(ticket.cancel_mark).touch).start()
     assert _failure(ticket, time.sleep, 1000).kind == "cancelled"
     assert _failure(ticket, abs, 1).kind == "cancelled"
-    ticket.cancel_mark.unlink()
+    Path(ticket.cancel_mark).unlink()
     assert _run(ticket, os.getpid) != pid
 
 
@@ -92,7 +92,7 @@ def test_a_task_that_ignores_the_interrupt_is_killed(tmp_path: Path) -> None:
         time.sleep(1000)
 
     ticket = _ticket(tmp_path)
-    threading.Timer(0.5, ticket.cancel_mark.touch).start()
+    threading.Timer(0.5, Path(ticket.cancel_mark).touch).start()
     assert _failure(ticket, stubborn).kind == "cancelled"
 
 

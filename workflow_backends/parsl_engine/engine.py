@@ -59,7 +59,7 @@ class KernelEngine:
         future: concurrent.futures.Future[bytes] = self.kernel.submit(
             run_task,
             app_args=(message,),
-            app_kwargs={"ticket": ticket},
+            app_kwargs={"ticket": tuple(ticket)},  # Parsl pickles a tuple much faster than a class
             executors=[pool],
             cache=self._memoize,
             ignore_for_cache=["ticket"],

@@ -97,6 +97,7 @@ def _executor(name: str, pool: Pool, directory: Path) -> SupervisedExecutor:
         address="127.0.0.1",
         max_workers_per_node=pool.number_of_workers,
         cores_per_worker=1e-6,  # Parsl would otherwise start fewer workers than were asked for
+        prefetch_capacity=pool.number_of_workers,  # in one queue for all workers of the only block
         heartbeat_period=_HEARTBEAT_S,
         heartbeat_threshold=_HEARTBEAT_LIMIT_S,
         poll_period=_POLL_MS,

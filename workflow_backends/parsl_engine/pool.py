@@ -1,4 +1,4 @@
-"""Parsl's process_worker_pool, which ends as a whole when one of its processes dies.
+"""Parsl's process_worker_pool, lighter, and ending as a whole when one of its processes dies.
 
 A dead process may hold the lock of the queue that its siblings read, so that they would wait for ever; the
 block is replaced instead, and its tasks run again.
@@ -11,12 +11,14 @@ import os
 import runpy
 import threading
 import time
+from multiprocessing import forkserver
 
 from workflow_backends.machine import RUN_VARIABLE
 from workflow_backends.parsl_engine.lifeline import StallProofClock, exit_with_parent
 
 __all__: list[str] = []
 
+_POOL = "parsl.executors.high_throughput.process_worker_pool"
 _CHILD_CHECK_S = 1.0
 
 
@@ -36,11 +38,19 @@ def _keep_sockets_in(directory: str) -> None:
     multiprocessing.current_process()._config["tempdir"] = directory  # type: ignore[attr-defined]
 
 
+def _import_once_for_all_workers() -> None:
+    """Start the process from which workers are forked; it imports Parsl while this one does."""
+    multiprocessing.set_forkserver_preload([_POOL])
+    forkserver.ensure_running()
+
+
 if __name__ == "__main__":
     exit_with_parent()
     _keep_sockets_in(os.environ[RUN_VARIABLE].partition(":")[2])
+    _import_once_for_all_workers()
     StallProofClock(limit=15.0).install()
     threading.Thread(target=_exit_with_children, name="child-watch", daemon=True).start()
-    runpy.run_module(
-        "parsl.executors.high_throughput.process_worker_pool", run_name="__main__", alter_sys=True
-    )
+    from workflow_backends.parsl_engine.supervision import fork_workers_without_manager
+
+    fork_workers_without_manager()
+    runpy.run_module(_POOL, run_name="__main__", alter_sys=True)

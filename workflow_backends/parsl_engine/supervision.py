@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from multiprocessing.context import ForkServerContext
 from typing import Any
 
+import parsl.multiprocessing
 import zmq
 from parsl.dataflow.memoization import id_for_memo
 from parsl.executors import HighThroughputExecutor
@@ -95,6 +97,25 @@ def give_up(executor: Any, reason: str) -> None:
     if not executor.bad_state_is_set:
         executor._executor_exception = RuntimeError(reason)
         executor._executor_bad_state.set()
+
+
+class _WithoutManager(ForkServerContext):
+    """What Parsl's pool takes for its multiprocessing context, and for the manager process it asks of it."""
+
+    def Manager(self) -> _WithoutManager:  # type: ignore[override]  # noqa: N802  # the standard library's name
+        return self
+
+    def dict(self) -> dict[int, Any]:
+        return {}
+
+
+def fork_workers_without_manager() -> None:
+    """Save Parsl's pool a process, two calls to it for each task, and an import of Parsl for each worker.
+
+    The pool keeps note of who runs what in a dictionary shared through a manager process. It serves to
+    report a dead worker's task; our pool ends as a whole then, so that a plain dictionary does.
+    """
+    parsl.multiprocessing.SpawnContext = _WithoutManager()
 
 
 class MemoizableMessage(bytes):
