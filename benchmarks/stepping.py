@@ -30,7 +30,9 @@ def prepare(place: Path, resources: ComputeResources) -> tuple[Path, Path]:
     """Return the files of a relaxed box of water: System and State."""
     settings = SimulationSettings()
     packed = execute_in(
-        BuildCoordinatesPackmol(substance=Substance.pure("O"), density=settings.initial_density),
+        BuildCoordinatesPackmol(
+            substance=Substance.pure("O"), number_of_molecules=settings.number_of_molecules
+        ),
         place / "packed",
         resources,
     )

@@ -51,7 +51,7 @@ def main() -> int:
     print(density)
     if density.status is Status.failed:
         return 1
-    print(f"standard error: {density.standard_error:.2g~P}")
+    print(f"standard error: {density.standard_error.m:.2g} g/mL")
     print(f"published: {PUBLISHED}")
     print(f"platform: {density.platform}, {density.ns_per_day:.1f} ns/day for each of the replicas")
     return 0

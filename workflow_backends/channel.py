@@ -1,7 +1,9 @@
-"""A message channel between a runner and its worker: large payloads are copied once on each side."""
+"""A message channel between a runner and its worker; large payloads go through shared memory."""
 
 from __future__ import annotations
 
+import mmap
+import os
 import select
 import socket
 import struct
@@ -9,11 +11,11 @@ import struct
 __all__ = ["Channel"]
 
 _HEADER = struct.Struct("!BQ")
-_JOIN_BELOW = 1 << 16
+_LARGE = 1 << 20
 
 
 class Channel:
-    """Sends and receives messages, each a kind (0 to 255) and a payload, over a connected socket.
+    """Sends and receives messages, each a kind (0 to 255) and a payload, over a connected Unix socket.
 
     Parameters
     ----------
@@ -26,22 +28,28 @@ class Channel:
         self._poll = select.poll()
         self._poll.register(connected, select.POLLIN)
 
-    def send(self, kind: int, payload: bytes) -> None:
-        """Send one message.
+    def send(self, kind: int, *parts: bytes) -> None:
+        """Send one message, whose payload is all parts one after the other.
 
         Raises
         ------
         OSError
             The other side is gone.
         """
-        header = _HEADER.pack(kind, len(payload))
-        if len(payload) < _JOIN_BELOW:
-            self._socket.sendall(header + payload)
-        else:
-            self._socket.sendall(header)
-            self._socket.sendall(payload)
+        size = sum(map(len, parts))
+        header = _HEADER.pack(kind, size)
+        if size < _LARGE or not hasattr(os, "memfd_create"):
+            self._socket.sendall(b"".join((header, *parts)))
+            return
+        descriptor = os.memfd_create("message")  # a copy in and one out, where a socket needs two each
+        try:
+            for part in parts:
+                _write(descriptor, part)
+            socket.send_fds(self._socket, [header], [descriptor])
+        finally:
+            os.close(descriptor)
 
-    def receive(self) -> tuple[int, bytearray]:
+    def receive(self) -> tuple[int, bytearray | mmap.mmap]:
         """Return the next message's kind and payload, waiting for it.
 
         Raises
@@ -49,8 +57,15 @@ class Channel:
         EOFError, OSError
             The other side is gone.
         """
-        kind, size = _HEADER.unpack(self._exactly(_HEADER.size))
-        return kind, self._exactly(size)
+        head, descriptors, _, _ = socket.recv_fds(self._socket, _HEADER.size, 1)
+        head += self._exactly(_HEADER.size - len(head)) if len(head) < _HEADER.size else b""
+        kind, size = _HEADER.unpack(head)
+        if not descriptors:
+            return kind, self._exactly(size)
+        try:
+            return kind, mmap.mmap(descriptors[0], size, prot=mmap.PROT_READ)
+        finally:
+            os.close(descriptors[0])
 
     def ready(self, timeout: float) -> bool:
         """Wait for `timeout` seconds at most until there is something to receive, if only the end."""
@@ -69,3 +84,9 @@ class Channel:
                 raise EOFError
             view = view[received:]
         return buffer
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]

@@ -32,12 +32,12 @@ from workflow_backends.errors import (
 from workflow_backends.futures import TaskFuture
 from workflow_backends.outcomes import error_of
 from workflow_backends.runner import Ticket
-from workflow_backends.serialization import Failure, TaskFailed, join_message
+from workflow_backends.serialization import Failure, TaskFailed, call_prefix
 
 __all__ = ["Dispatcher"]
 
 _logger = logging.getLogger(__name__)
-_ENGINE_CHECK_S = 0.5
+_ENGINE_CHECK_S = 1.0
 _LOST_BLOCKS_LIMIT = 10
 _FEW_TASKS, _MANY_TASKS, _MANY_BYTES = 16, 256, 32_000_000
 
@@ -104,6 +104,8 @@ class Dispatcher:
     def stop(self, timeout: float) -> None:
         """Cancel every unfinished future and end both threads, waiting for `timeout` seconds at most."""
         with self._accepting:
+            if self._closed:
+                return
             self._closed = True
         stopped = threading.Event()
 
@@ -211,8 +213,8 @@ class Dispatcher:
             self._resources[task.pool],
         )
         try:
-            message = join_message(task.call, [future.result() for future in task.inputs])
-            in_engine = self._engine.submit(task.pool, message, ticket)
+            prefix = call_prefix([future.result() for future in task.inputs])
+            in_engine = self._engine.submit(task.pool, prefix, task.call, ticket)
         except Exception as error:  # noqa: BLE001  # whatever it is, the future must not hang
             self._fail(
                 task, EngineError(f"{task.label} could not be given to the engine: {error}"), cause=error

@@ -45,8 +45,10 @@ class Engine(Protocol):
 
     directory: Path
 
-    def submit(self, pool: str, message: bytes, ticket: Ticket) -> concurrent.futures.Future[bytes]:
-        """Run ``run_task(message, ticket)`` on a worker of the pool."""
+    def submit(
+        self, pool: str, prefix: bytes, call: bytes, ticket: Ticket
+    ) -> concurrent.futures.Future[bytes]:
+        """Run ``run_task(prefix, call, ticket)`` on a worker of the pool."""
 
     def is_lost_block(self, error: BaseException) -> bool:
         """Tell whether an error means that the worker's block, not the task, is to blame."""

@@ -161,7 +161,8 @@ def _probe(name: str, properties: str) -> dict[str, Any]:
     except subprocess.TimeoutExpired:
         return outcome | {"error": f"did not answer within {_PROBE_TIMEOUT_S} s"}
     for line in run.stdout.splitlines():
-        outcome |= json.loads(line)
+        if line.startswith("{"):  # drivers print too
+            outcome |= json.loads(line)
     if run.returncode != 0 and not outcome["error"]:
         last = (run.stderr.strip().splitlines() or [""])[-1]
         ended = f"signal {-run.returncode}" if run.returncode < 0 else f"exit status {run.returncode}"

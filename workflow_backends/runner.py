@@ -7,6 +7,7 @@ limit or a cancel ends the worker process alone, is told apart here and reported
 from __future__ import annotations
 
 import contextlib
+import mmap
 import os
 import pickle
 import shutil
@@ -120,13 +121,13 @@ class _Worker:
 _local = threading.local()
 
 
-def run_task(message: bytes, ticket: tuple[str, str, float | None, bytes]) -> bytes:
+def run_task(prefix: bytes, call: bytes, ticket: tuple[str, str, float | None, bytes]) -> bytes:
     """Run one task in the worker process and return the pickle of its result.
 
     Parameters
     ----------
-    message
-        From `serialization.join_message`.
+    prefix, call
+        From `serialization.call_prefix` and `dump_call`.
     ticket
         The fields of a Ticket.
 
@@ -135,10 +136,10 @@ def run_task(message: bytes, ticket: tuple[str, str, float | None, bytes]) -> by
     TaskFailed
         With a pickled Failure, whatever went wrong.
     """
-    return _run(message, Ticket(*ticket))
+    return _run((prefix, call), Ticket(*ticket))
 
 
-def _run(message: bytes, ticket: Ticket) -> bytes:
+def _run(message: tuple[bytes, bytes], ticket: Ticket) -> bytes:
     if os.path.exists(ticket.cancel_mark):  # noqa: PTH110  # a Path costs more than the look
         raise _failed("cancelled", "it was cancelled before it started")
     worker: _Worker | None = getattr(_local, "worker", None)
@@ -161,9 +162,9 @@ class _DiedIdleError(Exception):
     """The worker died before it took the task."""
 
 
-def _converse(worker: _Worker, message: bytes, ticket: Ticket) -> bytes:
+def _converse(worker: _Worker, message: tuple[bytes, bytes], ticket: Ticket) -> bytes:
     try:
-        worker.channel.send(TASK, message)
+        worker.channel.send(TASK, *message)
         _wait(worker, ticket)
         outcome, data = worker.channel.receive()
     except (EOFError, OSError):
@@ -171,7 +172,7 @@ def _converse(worker: _Worker, message: bytes, ticket: Ticket) -> bytes:
     worker.has_received()
     log = worker.take_log(ticket)
     if outcome == SUCCEEDED:
-        return bytes(data)
+        return data[:] if isinstance(data, mmap.mmap) else bytes(data)
     failure: Failure = pickle.loads(data)
     raise TaskFailed(pickle.dumps(Failure(**vars(failure) | {"log": log})))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import mmap
 import os
 import pickle
 import struct
@@ -29,11 +30,11 @@ __all__ = [
     "TASK",
     "Failure",
     "TaskFailed",
+    "call_prefix",
     "dump_call",
     "dump_exception",
     "dump_result",
-    "join_message",
-    "load_message",
+    "load_call",
     "reduce_future",
     "takes_resources",
 ]
@@ -143,12 +144,12 @@ def takes_resources(function: Callable[..., Any]) -> bool:
     )
 
 
-def join_message(call: bytes, inputs: Sequence[Any]) -> bytes:
-    """Return what the worker needs: where to import from, the inputs' results, the call."""
+def call_prefix(inputs: Sequence[Any]) -> bytes:
+    """Return what goes before a pickled call: where to import from, and the inputs' results."""
     entries = tuple(sys.path)
     path = _search_path(entries, os.getcwd() if _has_relative(entries) else "")  # noqa: PTH109  # fast
     results = cloudpickle.dumps(list(inputs), protocol=pickle.HIGHEST_PROTOCOL) if inputs else b""
-    return b"".join((_LENGTHS.pack(len(path), len(results)), path, results, call))
+    return b"".join((_LENGTHS.pack(len(path), len(results)), path, results))
 
 
 @functools.lru_cache(maxsize=4)
@@ -168,8 +169,10 @@ def _add_search_path(path: bytes) -> None:
             sys.path.append(entry)
 
 
-def load_message(message: bytes | bytearray) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
-    """Rebuild a call in the worker, after making the submitter's modules importable."""
+def load_call(
+    message: bytes | bytearray | mmap.mmap,
+) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
+    """Rebuild a call, prefix and all, in the worker, after making the submitter's modules importable."""
     view = memoryview(message)
     path_length, inputs_length = _LENGTHS.unpack_from(view)
     inputs_start = _LENGTHS.size + path_length

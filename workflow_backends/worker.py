@@ -7,6 +7,7 @@ Failure.
 
 from __future__ import annotations
 
+import mmap
 import os
 import pickle
 import signal
@@ -23,7 +24,7 @@ from workflow_backends.serialization import (
     SUCCEEDED,
     dump_exception,
     dump_result,
-    load_message,
+    load_call,
     takes_resources,
 )
 
@@ -49,10 +50,10 @@ def _redirect_output(log: str) -> None:
         stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
 
 
-def _run(message: bytearray, resources: ComputeResources) -> tuple[int, bytes]:
+def _run(message: bytearray | mmap.mmap, resources: ComputeResources) -> tuple[int, bytes]:
     """Run one task; return whether it succeeded, and the pickle of its result or of its Failure."""
     try:
-        function, args, kwargs = load_message(message)
+        function, args, kwargs = load_call(message)
         if takes_resources(function):
             kwargs["available_resources"] = resources
         return SUCCEEDED, dump_result(function(*args, **kwargs))

@@ -81,3 +81,7 @@ def test_a_state_reads_as_it_was_given_and_survives_json():
 
 def test_litres_are_written_with_a_capital():
     assert describe_quantity(quantity("0.95 g/ml")) == "0.95 g/mL"
+
+
+def test_pints_application_registry_is_left_alone():
+    assert pint.get_application_registry().get() is not registry

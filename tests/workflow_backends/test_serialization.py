@@ -11,11 +11,11 @@ import pytest
 from workflow_backends import TaskFuture
 from workflow_backends.errors import ResultError
 from workflow_backends.serialization import (
+    call_prefix,
     dump_call,
     dump_exception,
     dump_result,
-    join_message,
-    load_message,
+    load_call,
     takes_resources,
 )
 
@@ -28,7 +28,7 @@ def test_a_call_goes_through_with_its_inputs_filled_in() -> None:
     first, second = _future("first"), _future("second")
     call, inputs = dump_call(max, ([first, second, first],), {"key": lambda x: -x})
     assert list(dict.fromkeys(inputs)) == [first, second]
-    function, args, kwargs = load_message(join_message(call, [{first: 5, second: 3}[f] for f in inputs]))
+    function, args, kwargs = load_call(call_prefix([{first: 5, second: 3}[f] for f in inputs]) + call)
     assert function(*args, **kwargs) == 3
 
 
@@ -36,11 +36,11 @@ def test_the_submitters_search_path_goes_along(tmp_path: Path, monkeypatch: pyte
     call, _ = dump_call(abs, (1,), {})
     with monkeypatch.context() as patch:
         patch.syspath_prepend(str(tmp_path))
-        message = join_message(call, [])
+        message = call_prefix([]) + call
     before = list(sys.path)
     try:
         assert str(tmp_path) not in sys.path
-        load_message(message)
+        load_call(message)
         assert str(tmp_path) in sys.path
         assert sys.path[: len(before)] == before
     finally:

@@ -50,15 +50,17 @@ class KernelEngine:
         self.directory = directory
         self._memoize = memoize
 
-    def submit(self, pool: str, message: bytes, ticket: Ticket) -> concurrent.futures.Future[bytes]:
+    def submit(
+        self, pool: str, prefix: bytes, call: bytes, ticket: Ticket
+    ) -> concurrent.futures.Future[bytes]:
         """Run the task on the executor that has the pool's name."""
         if self._memoize:
             from workflow_backends.parsl_engine.supervision import MemoizableMessage  # noqa: PLC0415
 
-            message = MemoizableMessage(message)
+            prefix, call = MemoizableMessage(prefix), MemoizableMessage(call)
         future: concurrent.futures.Future[bytes] = self.kernel.submit(
             run_task,
-            app_args=(message,),
+            app_args=(prefix, call),
             app_kwargs={"ticket": tuple(ticket)},  # Parsl pickles a tuple much faster than a class
             executors=[pool],
             cache=self._memoize,

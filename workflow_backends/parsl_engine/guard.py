@@ -18,7 +18,7 @@ from workflow_backends.machine import kill_marked
 __all__: list[str] = []
 
 _VARIABLE = "WORKFLOW_BACKENDS_BLOCK"
-_CHECK_S = 0.5
+_CHECK_S = 1.0
 
 
 def main(command: list[str]) -> int:

@@ -12,5 +12,5 @@ __all__: list[str] = []
 if __name__ == "__main__":
     os.setsid()  # Ctrl-C in a terminal is for the script, which then stops the backend
     exit_with_parent()
-    StallProofClock(limit=5.0).install()
+    StallProofClock().install()
     runpy.run_module("parsl.executors.high_throughput.interchange", run_name="__main__", alter_sys=True)

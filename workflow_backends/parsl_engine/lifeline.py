@@ -9,6 +9,7 @@ import time
 __all__ = ["StallProofClock", "exit_with_parent"]
 
 _PARENT_CHECK_S = 1.0
+_STALL_S = 5.0
 
 
 def exit_with_parent() -> None:
@@ -27,18 +28,12 @@ class StallProofClock:
     """A ``time.time`` that does not count the time during which this process was stopped.
 
     A laptop that slept, or a tree of processes that was suspended, is no reason to declare anyone lost: all
-    heartbeats stood still together. Installed as ``time.time`` of a process that asks it more often than
-    every `limit` seconds.
-
-    Parameters
-    ----------
-    limit
-        Seconds between two readings above which the process must have been stopped.
+    heartbeats stood still together. Installed as ``time.time`` of a process that asks it every second or
+    so, it takes a pause of more than five for a stop.
     """
 
-    def __init__(self, limit: float) -> None:
+    def __init__(self) -> None:
         self._time = time.time
-        self._limit = limit
         self._last = self._time()
         self._stalled = 0.0
         self._lock = threading.Lock()
@@ -47,7 +42,7 @@ class StallProofClock:
         """Return seconds since the epoch, less the stalls."""
         with self._lock:
             now = self._time()
-            if now - self._last > self._limit:
+            if now - self._last > _STALL_S:
                 self._stalled += now - self._last
             self._last = now
             return now - self._stalled

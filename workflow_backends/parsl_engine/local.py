@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ParslLocalBackend"]
 
-_HEARTBEAT_S = 1
+_HEARTBEAT_S = 2
 _HEARTBEAT_LIMIT_S = 10
-_POLL_MS = 500
+_POLL_MS = 1000
 _LONGEST_PARENT = 60
 
 
@@ -69,7 +69,7 @@ def _check_machine(pools: Mapping[str, Pool]) -> None:
             f" {available_cpus()} CPUs; ask for fewer workers or threads"
         )
     for pool in pools.values():
-        if pool.resources.number_of_gpus:
+        if pool.resources.number_of_gpus or pool.resources.platform:
             select_platform(pool.resources)
 
 

@@ -48,7 +48,7 @@ if __name__ == "__main__":
     exit_with_parent()
     _keep_sockets_in(os.environ[RUN_VARIABLE].partition(":")[2])
     _import_once_for_all_workers()
-    StallProofClock(limit=15.0).install()
+    StallProofClock().install()
     threading.Thread(target=_exit_with_children, name="child-watch", daemon=True).start()
     from workflow_backends.parsl_engine.supervision import fork_workers_without_manager
 

@@ -119,7 +119,7 @@ def fork_workers_without_manager() -> None:
 
 
 class MemoizableMessage(bytes):
-    """A task's message that Parsl can look up among those it has run."""
+    """A part of a task's message that Parsl can look up among those it has run."""
 
 
 @id_for_memo.register(MemoizableMessage)  # type: ignore[untyped-decorator]  # parsl is not typed
