@@ -64,9 +64,11 @@ class _Submitter(ABC):
             for item in items:
                 waiting.append(self.submit_task(function, item))
                 if len(waiting) >= size:
-                    yield waiting.popleft().result()
+                    yield waiting[0].result()
+                    waiting.popleft()
             while waiting:
-                yield waiting.popleft().result()
+                yield waiting[0].result()
+                waiting.popleft()
         finally:
             for future in waiting:
                 future.cancel("the map was abandoned")
@@ -81,9 +83,11 @@ class _Submitter(ABC):
             for item in items:
                 waiting.append(self.submit_task(function, item))
                 if len(waiting) >= size:
-                    yield await waiting.popleft()
+                    yield await waiting[0]
+                    waiting.popleft()
             while waiting:
-                yield await waiting.popleft()
+                yield await waiting[0]
+                waiting.popleft()
         finally:
             for future in waiting:
                 future.cancel("the map was abandoned")
@@ -129,7 +133,7 @@ class CalculationBackend(_Submitter):
         self._pools = _checked_pools(pools)
         self._dispatcher: Dispatcher | None = None
         self._owner = os.getpid()
-        self._changing = threading.Lock()
+        self._changing = threading.RLock()
 
     @property
     def number_of_workers(self) -> int:
@@ -176,13 +180,20 @@ class CalculationBackend(_Submitter):
             dispatcher, self._dispatcher = self._dispatcher, None
             if dispatcher is None:
                 return
-            atexit.unregister(self.stop)
-            dispatcher.stop(_STOP_S)
-            self._stop_engine(keep_files=dispatcher.kept_logs)
+            try:
+                dispatcher.stop(_STOP_S)
+            finally:
+                self._stop_engine(keep_files=dispatcher.kept_logs)
+                atexit.unregister(self.stop)
 
     async def astart(self) -> Self:
-        """Start without blocking the event loop."""
-        return await asyncio.to_thread(self.start)
+        """Start without blocking the event loop; when that is cancelled, stop again."""
+        starting = asyncio.ensure_future(asyncio.to_thread(self.start))
+        try:
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            starting.add_done_callback(lambda _: threading.Thread(target=self.stop).start())
+            raise
 
     async def astop(self) -> None:
         """Stop without blocking the event loop."""
@@ -238,6 +249,12 @@ class CalculationBackend(_Submitter):
         """
         retries = whole_number("retries", retries, minimum=0)
         options = TaskOptions(name, resources, time_limit, retries, tuple(retry_exceptions))
+        if name is not None and not isinstance(name, str):
+            raise InvalidResourcesError(f"name: {name!r} is not allowed; give a string")
+        if not all(isinstance(kind, type) and issubclass(kind, Exception) for kind in retry_exceptions):
+            raise InvalidResourcesError(
+                f"retry_exceptions: {retry_exceptions!r} must be classes of exceptions"
+            )
         if time_limit is not None and not (isinstance(time_limit, int | float) and time_limit > 0):
             raise InvalidResourcesError(f"time_limit: {time_limit!r} is not allowed; give seconds above 0")
         return BackendView(self, options, self._pool_for(resources))

@@ -1,7 +1,7 @@
 """The queue on the submitter's side: inputs, order, retries, cancelling. It knows no engine.
 
-One thread owns every record; everything else posts events to it. Engines see at most a window of tasks, so
-that a queued task can be taken back.
+One thread serves the events that everything else posts; a lock guards the records. Engines see at most a
+window of tasks, so that a queued task can be taken back.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import pickle
 import queue
 import re
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -32,7 +33,7 @@ from workflow_backends.errors import (
 from workflow_backends.futures import TaskFuture
 from workflow_backends.outcomes import error_of
 from workflow_backends.runner import Ticket
-from workflow_backends.serialization import Failure, TaskFailed, call_prefix
+from workflow_backends.serialization import PLAIN_MARK, Failure, TaskFailed, call_prefix
 
 __all__ = ["Dispatcher"]
 
@@ -42,7 +43,7 @@ _LOST_BLOCKS_LIMIT = 10
 _FEW_TASKS, _MANY_TASKS, _MANY_BYTES = 16, 256, 32_000_000
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class _Task:
     number: int
     future: TaskFuture[Any]
@@ -54,6 +55,7 @@ class _Task:
     deaths: int = 0
     failures: int = 0
     lost_blocks: int = 0
+    size: int = 0
     ticket: Ticket | None = None
 
     @property
@@ -79,8 +81,10 @@ class Dispatcher:
     def __init__(self, engine: Engine, pools: dict[str, Pool]) -> None:
         self._engine = engine
         self._pools = pools
+        self.condition = threading.Condition()
         self._events: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._calls: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
+        self._calls: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
+        self._calls_end = threading.Event()
         self._numbers = itertools.count(1)
         self._tasks: dict[TaskFuture[Any], _Task] = {}
         self._queued: dict[str, deque[_Task]] = {name: deque() for name in pools}
@@ -88,7 +92,8 @@ class Dispatcher:
         self._bytes_in_engine = 0
         self._resources = {name: pickle.dumps(pool.resources) for name, pool in pools.items()}
         self._broken: EngineError | None = None
-        self._accepting = threading.Lock()
+        self._accepting = threading.RLock()
+        self._state = threading.RLock()
         self._closed = False
         self._threads = [
             threading.Thread(target=self._run, name="backend-dispatcher", daemon=True),
@@ -107,55 +112,80 @@ class Dispatcher:
             if self._closed:
                 return
             self._closed = True
-        stopped = threading.Event()
-
-        def cancel_all() -> None:
-            for future in list(self._tasks):
-                future.cancel("the backend was stopped")
-            stopped.set()
-
-        self._events.put(cancel_all)
-        stopped.wait(timeout)
+        self._events.put(self._cancel_all)
         self._events.put(None)
-        self._calls.put(None)
+        deadline = time.monotonic() + timeout
         for thread in self._threads:
             if thread is not threading.current_thread():
-                thread.join(timeout)
+                thread.join(max(0.0, deadline - time.monotonic()))
+        self._cancel_all()  # what a thread that hangs in a user's code has left
+
+    def _cancel_all(self) -> None:
+        for future in list(self._tasks):
+            future.cancel("the backend was stopped")
+        self._calls.put(self._calls_end.set)
+
+    def run_callback(self, call: Callable[[], object]) -> None:
+        """Run a future's callback in the callback thread; once that has ended, at once."""
+        if self._calls_end.is_set():
+            call()
+        else:
+            self._calls.put(call)
+
+    def on_cancel(self, future: TaskFuture[Any]) -> None:
+        """Take note that a future was cancelled."""
+        self._events.put(lambda: self._cancelled(future))
 
     def submit(
         self, pool: str, call: bytes, inputs: list[TaskFuture[Any]], name: str, options: TaskOptions
     ) -> TaskFuture[Any]:
         """Queue a pickled call; return its future at once."""
-        future: TaskFuture[Any] = TaskFuture(name, self._calls.put, self._on_cancel)
+        future: TaskFuture[Any] = TaskFuture(name, self)
         task = _Task(next(self._numbers), future, pool, call, inputs, options)
         with self._accepting:
             if self._closed:
                 raise BackendStateError("the backend was stopped: start it again")
-            self._events.put(lambda: self._accept(task))
+            if not self._accept_at_once(task):
+                self._events.put(lambda: self._accept(task))
         return future
 
-    # What follows runs in the dispatcher's thread, but for the few lines that post to it.
+    def _accept_at_once(self, task: _Task) -> bool:
+        """Send a task from the submitter's own thread, without waiting, when nothing stands before it."""
+        if not self._state.acquire(blocking=False):
+            return False
+        try:
+            free = self._events.empty() and not self._queued[task.pool] and self._has_room(task.pool)
+            if free:
+                self._accept(task)
+            return free
+        finally:
+            self._state.release()
+
+    # What follows runs under the lock `_state`, but for the few lines that post events.
 
     def _run(self) -> None:
+        checked = time.monotonic()
         while True:
-            try:
-                event = self._events.get(timeout=_ENGINE_CHECK_S)
-            except queue.Empty:
-                self._check_engine()
-                continue
+            event: Callable[[], None] | None = self._check_engine
+            if time.monotonic() - checked < _ENGINE_CHECK_S:
+                with contextlib.suppress(queue.Empty):
+                    event = self._events.get(timeout=_ENGINE_CHECK_S)
+            else:
+                checked = time.monotonic()
             if event is None:
                 return
-            try:
-                event()
-            except Exception:
-                _logger.exception("the dispatcher met an unexpected error")
+            with self._state:
+                try:
+                    event()
+                except BaseException:  # the thread must go on whatever a user's pickle raises
+                    _logger.exception("the dispatcher met an unexpected error")
 
     def _run_callbacks(self) -> None:
-        while (call := self._calls.get()) is not None:
-            call()
-
-    def _on_cancel(self, future: TaskFuture[Any]) -> None:
-        self._events.put(lambda: self._cancelled(future))
+        while not self._calls_end.is_set():
+            self._calls.get()()
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._calls.get_nowait()()
 
     def _accept(self, task: _Task) -> None:
         if task.future.done():
@@ -206,36 +236,38 @@ class Dispatcher:
 
     def _send(self, task: _Task) -> None:
         attempt = f"{task.number:06d}-{_as_file_name(task.future.name)}-{task.tries}"
-        ticket = Ticket(
-            attempt,
-            str(self._engine.directory),
-            task.options.time_limit,
-            self._resources[task.pool],
-        )
+        directory = str(self._engine.directory)
+        ticket = Ticket(attempt, directory, task.options.time_limit, self._resources[task.pool])
         try:
             prefix = call_prefix([future.result() for future in task.inputs])
             in_engine = self._engine.submit(task.pool, prefix, task.call, ticket)
-        except Exception as error:  # noqa: BLE001  # whatever it is, the future must not hang
-            self._fail(
-                task, EngineError(f"{task.label} could not be given to the engine: {error}"), cause=error
-            )
+        except BaseException as error:  # noqa: BLE001  # whatever it is, the future must not hang
+            self._fail(task, EngineError(f"{task.label} could not be given to the engine: {error}"), error)
             return
         task.ticket = ticket
+        task.size = len(prefix) + len(task.call)
         self._in_engine[task.pool] += 1
-        self._bytes_in_engine += len(task.call)
-        in_engine.add_done_callback(
-            lambda done: self._events.put(lambda: self._came_back(task, ticket, done))
-        )
+        self._bytes_in_engine += task.size
+        in_engine.add_done_callback(lambda done: self._post_answer(task, ticket, done))
+
+    def _post_answer(self, task: _Task, ticket: Ticket, done: concurrent.futures.Future[bytes]) -> None:
+        # In the engine's own thread, where nothing of the user's may run: a plain value can be set at once.
+        if done.exception() is None and (data := done.result()).startswith(PLAIN_MARK):
+            self._succeed(task, data)
+        self._events.put(lambda: self._came_back(task, ticket, done))
 
     def _came_back(self, task: _Task, ticket: Ticket, done: concurrent.futures.Future[bytes]) -> None:
         self._in_engine[task.pool] -= 1
-        self._bytes_in_engine -= len(task.call)
+        self._bytes_in_engine -= task.size
         task.ticket = None
         with contextlib.suppress(OSError):
             if task.future.cancelled():
                 Path(ticket.cancel_mark).unlink(missing_ok=True)
-        if not task.future.done():
-            self._conclude(task, done)
+        try:
+            if not task.future.done():
+                self._conclude(task, done)
+        except BaseException as error:  # noqa: BLE001  # whatever it is, the future must not hang
+            self._fail(task, EngineError(f"{task.label}: {type(error).__name__}: {error}"), error)
         if task.future.done():
             self._tasks.pop(task.future, None)
         self._pump(task.pool)
@@ -255,8 +287,8 @@ class Dispatcher:
 
     def _succeed(self, task: _Task, data: bytes) -> None:
         try:
-            value = pickle.loads(data)
-        except Exception as error:  # noqa: BLE001  # user code rebuilds the result
+            value = pickle.loads(memoryview(data)[len(PLAIN_MARK) :] if data.startswith(PLAIN_MARK) else data)
+        except BaseException as error:  # noqa: BLE001  # user code rebuilds the result
             message = f"{task.label}: the result cannot be rebuilt here: {type(error).__name__}: {error}"
             self._fail(task, ResultError(message), cause=error)
             return

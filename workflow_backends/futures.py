@@ -6,10 +6,11 @@ import asyncio
 import concurrent.futures
 import contextvars
 import logging
+import threading
 from collections.abc import Callable, Generator
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
-__all__ = ["TaskFuture"]
+__all__ = ["FutureOwner", "TaskFuture"]
 
 T = TypeVar("T")
 _logger = logging.getLogger(__name__)
@@ -19,6 +20,18 @@ class _Callback(NamedTuple):
     function: Callable[[Any], object]
     loop: asyncio.AbstractEventLoop | None
     context: contextvars.Context
+
+
+class FutureOwner(Protocol):
+    """What a future needs of its backend."""
+
+    condition: threading.Condition
+
+    def run_callback(self, call: Callable[[], object]) -> None:
+        """Run a callable in the backend's callback thread."""
+
+    def on_cancel(self, future: TaskFuture[Any]) -> None:
+        """Take note that a future was cancelled."""
 
 
 class TaskFuture(concurrent.futures.Future[T]):
@@ -35,22 +48,15 @@ class TaskFuture(concurrent.futures.Future[T]):
     ----------
     name
         The task's name, as it appears in logs and errors.
-    run_callback
-        Runs a callable in the backend's callback thread.
-    on_cancel
-        Tells the backend that this future was cancelled.
+    owner
+        The part of the backend that answers for it.
     """
 
-    def __init__(
-        self,
-        name: str,
-        run_callback: Callable[[Callable[[], object]], object],
-        on_cancel: Callable[[TaskFuture[Any]], object],
-    ) -> None:
+    def __init__(self, name: str, owner: FutureOwner) -> None:
         super().__init__()
+        self._condition = owner.condition  # shared: a condition each would be most of a future's memory
         self.name = name
-        self._run_callback = run_callback
-        self._on_cancel = on_cancel
+        self._owner = owner
         self._callbacks: list[_Callback] = []
         self._listeners: list[Callable[[TaskFuture[Any]], object]] = []
         self._cancel_message: str | None = None
@@ -79,7 +85,7 @@ class TaskFuture(concurrent.futures.Future[T]):
             self._cancel_message = msg
             super().cancel()
             self.set_running_or_notify_cancel()
-        self._on_cancel(self)
+        self._owner.on_cancel(self)
         return True
 
     def result(self, timeout: float | None = None) -> T:
@@ -181,10 +187,10 @@ class TaskFuture(concurrent.futures.Future[T]):
         def run() -> None:
             try:
                 callback.context.run(callback.function, self)
-            except Exception:
+            except BaseException:  # SystemExit of a callback must not end the callback thread
                 _logger.exception("a callback of %r raised an exception", self)
 
-        self._run_callback(run)
+        self._owner.run_callback(run)
 
     def _wait_unless_in_loop(self, timeout: float | None) -> None:
         if self.done():

@@ -9,7 +9,7 @@ import signal
 import site
 from pathlib import Path
 
-__all__ = ["RUN_VARIABLE", "available_cpus", "import_variables", "kill_marked"]
+__all__ = ["RUN_VARIABLE", "available_cpus", "import_variables", "kill_marked", "memory_variables"]
 
 RUN_VARIABLE = "WORKFLOW_BACKENDS_RUN"  # "pid:directory" of the run that a process belongs to
 _CGROUP_CPU_MAX = Path("/sys/fs/cgroup/cpu.max")
@@ -50,9 +50,17 @@ def kill_marked(variable: str, value: str) -> list[int]:
     return killed
 
 
+def memory_variables() -> dict[str, str]:
+    """Return the variable that makes glibc back large blocks with huge pages, unless the user has tuned it.
+
+    A large argument or result is copied several times on its way; most of a copy's time are page faults.
+    """
+    return {} if "GLIBC_TUNABLES" in os.environ else {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
+
+
 def import_variables() -> dict[str, str]:
     """Return the variables under which a new process imports this package, also when it is not installed."""
     here = str(Path(__file__).resolve().parents[1])
-    if here in site.getsitepackages():
+    if here in {str(Path(place).resolve()) for place in site.getsitepackages()}:
         return {}
     return {"PYTHONPATH": os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH"))))}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import pickle
 
 from workflow_backends.errors import (
@@ -36,10 +37,11 @@ def error_of(label: str, failure: Failure) -> Exception:
         What the worker reported; its traceback and the end of its output become notes.
     """
     error = _bare_error(label, failure)
-    if failure.traceback:
-        error.add_note(f"\nTraceback in the worker of {label}:\n{failure.traceback}")
-    if failure.log:
-        error.add_note(f"\nThe end of what {label} printed:\n{failure.log}")
+    with contextlib.suppress(Exception):  # a class may refuse attributes
+        if failure.traceback:
+            error.add_note(f"\nTraceback in the worker of {label}:\n{failure.traceback}")
+        if failure.log:
+            error.add_note(f"\nThe end of what {label} printed:\n{failure.log}")
     return error
 
 
@@ -48,6 +50,6 @@ def _bare_error(label: str, failure: Failure) -> Exception:
         return _KINDS[failure.kind](f"{label}: {failure.description}")
     try:
         rebuilt: Exception = pickle.loads(failure.exception)
-    except Exception as error:  # noqa: BLE001  # user code rebuilds the exception
+    except BaseException as error:  # noqa: BLE001  # user code rebuilds the exception
         return RemoteError(f"{label}: {failure.description} (which cannot be rebuilt here: {error})")
     return rebuilt

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from functools import cache
 from typing import Any
 
 from workflow_backends.errors import PlatformUnavailableError
+from workflow_backends.machine import import_variables
 from workflow_backends.opencl import opencl_devices
 from workflow_backends.resources import ComputeResources, GPUToolkit
 
@@ -154,10 +156,13 @@ def _unavailable(resources: ComputeResources, tried: dict[str, str]) -> str:
 @cache
 def _probe(name: str, properties: str) -> dict[str, Any]:
     """Open a Context, integrate and minimise in a process of its own: a driver may crash it."""
-    command = [sys.executable, "-m", "workflow_backends.probe", name, properties]
+    command = [sys.executable, "-P", "-m", "workflow_backends.probe", name, properties]
+    environment = os.environ | import_variables()
     outcome: dict[str, Any] = {"integrates": False, "minimises": False, "error": ""}
     try:
-        run = subprocess.run(command, capture_output=True, text=True, timeout=_PROBE_TIMEOUT_S, check=False)
+        run = subprocess.run(
+            command, capture_output=True, text=True, timeout=_PROBE_TIMEOUT_S, check=False, env=environment
+        )
     except subprocess.TimeoutExpired:
         return outcome | {"error": f"did not answer within {_PROBE_TIMEOUT_S} s"}
     for line in run.stdout.splitlines():

@@ -62,6 +62,7 @@ class _Worker:
     """One worker process and the connection to it."""
 
     def __init__(self, ticket: Ticket) -> None:
+        self.owner = (ticket.directory, ticket.resources)
         name = f"worker-{socket.gethostname()}-{os.getpid()}-{threading.get_ident()}.log"
         self._log = Path(ticket.directory, name)
         self._log_descriptor = os.open(self._log, os.O_RDONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -111,8 +112,9 @@ class _Worker:
         if size == 0:
             return ""
         tail = os.pread(self._log_descriptor, _TAIL_BYTES, max(0, size - _TAIL_BYTES))
-        with contextlib.suppress(FileNotFoundError):  # the run's directory was deleted
+        with contextlib.suppress(OSError):  # the disk is full, or the run's directory was deleted
             shutil.copyfile(self._log, f"{ticket.directory}/{ticket.attempt}.log")
+        with contextlib.suppress(OSError):
             os.truncate(self._log, 0)
         return tail.decode(errors="replace").strip()
 
@@ -143,6 +145,9 @@ def _run(message: tuple[bytes, bytes], ticket: Ticket) -> bytes:
     if os.path.exists(ticket.cancel_mark):  # noqa: PTH110  # a Path costs more than the look
         raise _failed("cancelled", "it was cancelled before it started")
     worker: _Worker | None = getattr(_local, "worker", None)
+    if worker is not None and worker.owner != (ticket.directory, ticket.resources):
+        _discard(worker)  # of an earlier run on the same Parsl
+        worker = None
     if worker is not None:
         try:
             return _converse(worker, message, ticket)
@@ -200,9 +205,16 @@ def _death(worker: _Worker, ticket: Ticket) -> Exception:
     had_task, log = worker.has_received(), worker.take_log(ticket)
     _discard(worker)
     status = worker.process.returncode
-    how = f"exit status {status}" if status >= 0 else f"signal {-status} ({signal.Signals(-status).name})"
+    how = f"exit status {status}" if status >= 0 else f"signal {-status} ({_signal_name(-status)})"
     description = f"(pid {worker.process.pid}) ended with {how}"
     return _failed("lost", f"its worker {description}", log) if had_task else _DiedIdleError(description)
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return "real-time"
 
 
 def _discard(worker: _Worker) -> None:

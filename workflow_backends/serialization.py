@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FAILED",
+    "PLAIN_MARK",
     "SUCCEEDED",
     "TASK",
     "Failure",
@@ -40,8 +41,10 @@ __all__ = [
 ]
 
 TASK, SUCCEEDED, FAILED = range(3)  # the kinds of message between a runner and its worker
+PLAIN_MARK = b"\0"  # before the pickle of a plain value, which runs no code when it is loaded
 _RESOURCES = "available_resources"
 _LENGTHS = struct.Struct("!QQ")
+_SMALL = 1 << 16
 _PLAIN = frozenset({type(None), bool, int, float, str, bytes})
 _local = threading.local()
 
@@ -187,15 +190,15 @@ def load_call(
 
 
 def dump_result(value: Any) -> bytes:
-    """Pickle a result.
+    """Pickle a result, with PLAIN_MARK before it if it is a small plain value.
 
     Raises
     ------
     ResultError
         It cannot be pickled; the message names its type.
     """
-    if type(value) in _PLAIN:
-        return pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
+    if type(value) in _PLAIN and sys.getsizeof(value) < _SMALL:
+        return PLAIN_MARK + pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
     try:
         return cloudpickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)  # type: ignore[no-any-return]
     except Exception as error:

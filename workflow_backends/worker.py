@@ -7,6 +7,7 @@ Failure.
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 import pickle
@@ -15,6 +16,7 @@ import socket
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 from workflow_backends.channel import Channel
@@ -30,13 +32,13 @@ from workflow_backends.serialization import (
 
 __all__: list[str] = []
 
-_PARENT_CHECK_S = 1.0
+_OWNER_CHECK_S = 1.0
 
 
-def _end_with_parent(parent: int) -> None:
-    """End this process's whole group once its parent is gone."""
-    while os.getppid() == parent:
-        time.sleep(_PARENT_CHECK_S)
+def _end_with_owner(parent: int, directory: Path) -> None:
+    """End this process's whole group once its parent or the run's directory is gone."""
+    while os.getppid() == parent and directory.exists():
+        time.sleep(_OWNER_CHECK_S)
     os.killpg(os.getpgid(0), signal.SIGKILL)
 
 
@@ -46,12 +48,21 @@ def _redirect_output(log: str) -> None:
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
     os.close(descriptor)
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
+    sys.stdout = sys.stderr = None  # type: ignore[assignment]  # opened anew for the first task
+
+
+def _open_output() -> None:
+    """Give a task the streams it expects, also after one that closed them."""
+    for name, descriptor in (("stdout", 1), ("stderr", 2)):
+        stream = getattr(sys, name)
+        if stream is None or getattr(stream, "closed", False):
+            fresh = open(descriptor, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115
+            setattr(sys, name, fresh)
 
 
 def _run(message: bytearray | mmap.mmap, resources: ComputeResources) -> tuple[int, bytes]:
     """Run one task; return whether it succeeded, and the pickle of its result or of its Failure."""
+    _open_output()
     try:
         function, args, kwargs = load_call(message)
         if takes_resources(function):
@@ -60,8 +71,9 @@ def _run(message: bytearray | mmap.mmap, resources: ComputeResources) -> tuple[i
     except BaseException as error:  # noqa: BLE001  # SystemExit of a task must not end the worker
         return FAILED, pickle.dumps(dump_exception(error))
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(Exception):  # the task may have closed or replaced it
+                stream.flush()
 
 
 def main(descriptor: str, pipe: str, log: str, resources: Any) -> None:
@@ -70,7 +82,8 @@ def main(descriptor: str, pipe: str, log: str, resources: Any) -> None:
     for inherited in (int(descriptor), receipts):
         os.set_inheritable(inherited, False)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+    watch = (os.getppid(), Path(log).parent)
+    threading.Thread(target=_end_with_owner, args=watch, daemon=True).start()
     _redirect_output(log)
     owned = pickle.loads(bytes.fromhex(resources))
     while True:

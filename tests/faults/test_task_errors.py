@@ -111,6 +111,26 @@ def test_a_result_that_cannot_be_rebuilt(backend: ParslLocalBackend) -> None:
         backend.submit_task(Unrebuildable).result(20)
 
 
+class _ExitsWhenRebuilt:
+    def __reduce__(self) -> tuple[object, ...]:
+        return sys.exit, ("while a result is rebuilt",)
+
+
+def test_a_result_that_ends_the_interpreter_when_it_is_rebuilt(backend: ParslLocalBackend) -> None:
+    with pytest.raises(ResultError, match="SystemExit"):
+        backend.submit_task(_ExitsWhenRebuilt).result(20)
+    assert backend.submit_task(pow, 2, 5).result(20) == 32
+
+
+def test_a_task_may_close_its_output(backend: ParslLocalBackend) -> None:
+    def close() -> str:
+        sys.stdout.close()
+        return "closed"
+
+    futures = [backend.submit_task(close) for _ in range(8)]
+    assert [future.result(20) for future in futures] == ["closed"] * 8
+
+
 def test_a_result_of_200_megabytes(backend: ParslLocalBackend) -> None:
     assert len(backend.submit_task(bytes, 200_000_000).result(60)) == 200_000_000
 

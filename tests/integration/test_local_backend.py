@@ -253,6 +253,8 @@ def test_more_threads_than_the_machine_has_are_refused_with_both_numbers() -> No
         ({"retries": -1}, "retries: -1"),
         ({"time_limit": 0}, "time_limit: 0"),
         ({"time_limit": "1 h"}, "time_limit: '1 h'"),
+        ({"name": 5}, "name: 5"),
+        ({"retry_exceptions": ("OSError",)}, "retry_exceptions"),
     ],
 )
 def test_bad_options_are_refused_at_once(
@@ -273,6 +275,28 @@ def test_before_start_and_after_stop_tasks_are_refused() -> None:
         backend.submit_task(add, 1, 1)
     with backend:
         assert backend.submit_task(add, 1, 1).result(20) == 2
+
+
+def test_a_callback_registered_after_the_stop_runs_all_the_same() -> None:
+    calls: list[object] = []
+    with ParslLocalBackend() as backend:
+        future = backend.submit_task(add, 1, 1)
+        assert future.result(20) == 2
+    future.add_done_callback(calls.append)
+    assert calls == [future]
+
+
+async def test_a_start_that_is_cancelled_leaves_nothing_started() -> None:
+    backend = ParslLocalBackend()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05), backend:
+            pass
+    for _ in range(200):
+        await asyncio.sleep(0.05)
+        if backend._dispatcher is None and backend._engine is None:
+            break
+    with pytest.raises(BackendStateError, match="not started"):
+        backend.submit_task(add, 1, 1)
 
 
 def test_a_backend_cannot_be_pickled(backend: ParslLocalBackend) -> None:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 import sqlite3
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import parsl
+import psutil
 import pytest
 from parsl.executors import HighThroughputExecutor
 from parsl.executors import ThreadPoolExecutor as ParslThreads
 from parsl.monitoring import MonitoringHub
 
 from workflow_backends import ComputeResources, ParslBackend
-from workflow_backends.errors import EngineError, InvalidResourcesError
+from workflow_backends.errors import BackendStateError, EngineError, InvalidResourcesError
 
 
 @pytest.fixture(autouse=True)
@@ -60,6 +62,42 @@ def test_a_running_kernel_stays_its_owners(tmp_path: Path) -> None:
 def test_memoization_gives_an_equal_call_its_result(tmp_path: Path) -> None:
     with ParslBackend(_config(tmp_path), memoize=True) as backend:
         assert [backend.submit_task(_count, tmp_path / "count").result(60) for _ in range(3)] == [1, 1, 1]
+
+
+def test_memoization_remembers_no_failure(tmp_path: Path) -> None:
+    def fail_once(file: Path) -> int:
+        tries = _count(file)
+        if tries < 2:
+            raise OSError(tries)
+        return tries
+
+    with ParslBackend(_config(tmp_path), memoize=True) as backend:
+        with pytest.raises(OSError, match="1"):
+            backend.submit_task(fail_once, tmp_path / "count").result(60)
+        assert backend.submit_task(fail_once, tmp_path / "count").result(20) == 2
+
+
+def test_a_config_starts_once(tmp_path: Path) -> None:
+    with ParslBackend(_config(tmp_path)) as backend:
+        assert backend.submit_task(pow, 2, 5).result(60) == 32
+    with pytest.raises(BackendStateError, match="once"):
+        backend.start()
+
+
+def test_workers_on_a_running_kernel_end_with_the_backend(tmp_path: Path) -> None:
+    config = parsl.Config(executors=[ParslThreads(label="threads", max_threads=1)], run_dir=str(tmp_path))
+    kernel = parsl.DataFlowKernel(config)
+    try:
+        for threads in (1, 2):
+            with ParslBackend(kernel, ComputeResources(threads)) as backend:
+                pid = backend.submit_task(os.getpid).result(20)
+                assert backend.submit_task(os.getenv, "OMP_NUM_THREADS").result(20) == str(threads)
+            deadline = time.monotonic() + 5
+            while psutil.Process(pid).status() != psutil.STATUS_ZOMBIE and time.monotonic() < deadline:
+                time.sleep(0.1)
+            assert psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    finally:
+        kernel.cleanup()
 
 
 def test_parsls_own_retries_and_handler_are_used(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from workflow_backends import ComputeResources, runner
 from workflow_backends.runner import Ticket, run_task
-from workflow_backends.serialization import Failure, TaskFailed, call_prefix, dump_call
+from workflow_backends.serialization import PLAIN_MARK, Failure, TaskFailed, call_prefix, dump_call
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +31,9 @@ def _ticket(directory: Path, **changes: Any) -> Ticket:
 
 
 def _run(ticket: Ticket, function: Any, *args: Any) -> Any:
-    return pickle.loads(run_task(call_prefix([]), dump_call(function, args, {})[0], ticket))
+    return pickle.loads(
+        run_task(call_prefix([]), dump_call(function, args, {})[0], ticket).removeprefix(PLAIN_MARK)
+    )
 
 
 def _failure(ticket: Ticket, function: Any, *args: Any) -> Failure:

@@ -55,7 +55,10 @@ class KernelEngine:
     ) -> concurrent.futures.Future[bytes]:
         """Run the task on the executor that has the pool's name."""
         if self._memoize:
-            from workflow_backends.parsl_engine.supervision import MemoizableMessage  # noqa: PLC0415
+            from workflow_backends.parsl_engine.supervision import (  # noqa: PLC0415
+                MemoizableMessage,
+                forget_failure,
+            )
 
             prefix, call = MemoizableMessage(prefix), MemoizableMessage(call)
         future: concurrent.futures.Future[bytes] = self.kernel.submit(
@@ -66,6 +69,8 @@ class KernelEngine:
             cache=self._memoize,
             ignore_for_cache=["ticket"],
         )
+        if self._memoize:
+            future.add_done_callback(forget_failure)
         return future
 
     def is_lost_block(self, error: BaseException) -> bool:
@@ -88,8 +93,12 @@ class KernelEngine:
             if reason := executor_failure(executor):
                 give_up(executor, reason)
         cleanup = threading.Thread(target=self._clean_up, name="parsl-cleanup", daemon=True)
-        cleanup.start()
-        cleanup.join(_CLEANUP_S)
+        try:
+            cleanup.start()
+        except RuntimeError:  # the interpreter is ending and starts no thread
+            self._clean_up()
+        else:
+            cleanup.join(_CLEANUP_S)
 
     def _clean_up(self) -> None:
         try:
@@ -113,8 +122,9 @@ class OwnKernelEngine(KernelEngine):
         from parsl import Config, DataFlowKernel  # noqa: PLC0415  # half a second that only a start pays
 
         super().__init__(None, directory)
-        self._executors = make_executors(directory)
+        self._executors: list[SupervisedExecutor] = []
         try:
+            self._executors = make_executors(directory)
             self.kernel = DataFlowKernel(
                 Config(
                     executors=self._executors,
@@ -131,18 +141,23 @@ class OwnKernelEngine(KernelEngine):
         except Exception as error:
             self.stop(keep_files=True)
             raise EngineError(f"Parsl did not start: {error}; logs in {directory}") from error
+        except BaseException:
+            self.stop(keep_files=False)
+            raise
 
     def stop(self, *, keep_files: bool) -> None:
         """End everything, within seconds whatever died before."""
-        for executor in self._executors:
-            executor.provider.cancel_all()
-        if self.kernel is not None:
-            self.clean_up()
-        for executor in self._executors:
-            executor.kill_interchange()
-        kill_marked(RUN_VARIABLE, self.mark(self.directory))
-        if not keep_files:
-            shutil.rmtree(self.directory, ignore_errors=True)
+        try:
+            for executor in self._executors:
+                executor.provider.close()
+            if self.kernel is not None:
+                self.clean_up()
+        finally:
+            for executor in self._executors:
+                executor.kill_interchange()
+            kill_marked(RUN_VARIABLE, self.mark(self.directory))
+            if not keep_files:
+                shutil.rmtree(self.directory, ignore_errors=True)
 
     @staticmethod
     def mark(directory: Path) -> str:

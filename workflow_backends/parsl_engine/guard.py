@@ -6,14 +6,16 @@ gone, or the guard is told to stop.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import queue
 import signal
 import subprocess
 import sys
-import threading
 import uuid
 
 from workflow_backends.machine import kill_marked
+from workflow_backends.parsl_engine.lifeline import run_owner
 
 __all__: list[str] = []
 
@@ -23,21 +25,15 @@ _CHECK_S = 1.0
 
 def main(command: list[str]) -> int:
     """Run the command; return its exit status, 143 if it was stopped."""
-    owner = os.getppid()
+    signals: queue.SimpleQueue[int] = queue.SimpleQueue()  # which a signal handler may use at any moment
+    for number in (signal.SIGCHLD, signal.SIGTERM):
+        signal.signal(number, lambda received, _: signals.put(received))
     mark = uuid.uuid4().hex
-    news, stopping = threading.Event(), threading.Event()
-
-    def notice(number: int, _: object) -> None:
-        if number == signal.SIGTERM:
-            stopping.set()
-        news.set()
-
-    signal.signal(signal.SIGCHLD, notice)
-    signal.signal(signal.SIGTERM, notice)
     process = subprocess.Popen(command, env=os.environ | {_VARIABLE: mark})
-    while process.poll() is None and os.getppid() == owner and not stopping.is_set():
-        news.wait(_CHECK_S)
-        news.clear()
+    received = None
+    while process.poll() is None and os.getppid() == run_owner() and received != signal.SIGTERM:
+        with contextlib.suppress(queue.Empty):
+            received = signals.get(timeout=_CHECK_S)
     status = process.poll()
     kill_marked(_VARIABLE, mark)
     return 143 if status is None else status

@@ -6,15 +6,21 @@ import os
 import threading
 import time
 
-__all__ = ["StallProofClock", "exit_with_parent"]
+from workflow_backends.machine import RUN_VARIABLE
+
+__all__ = ["StallProofClock", "exit_with_parent", "run_owner"]
 
 _PARENT_CHECK_S = 1.0
 _STALL_S = 5.0
 
 
-def exit_with_parent() -> None:
-    """End this process, at once and from a thread, when the process that started it is gone."""
-    parent = os.getppid()
+def run_owner() -> int:
+    """Return the pid of the script that owns the run this process belongs to."""
+    return int(os.environ[RUN_VARIABLE].partition(":")[0])
+
+
+def exit_with_parent(parent: int) -> None:
+    """End this process, at once and from a thread, when `parent` is no longer its parent."""
 
     def watch() -> None:
         while os.getppid() == parent:

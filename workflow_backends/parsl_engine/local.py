@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from workflow_backends.backend import CalculationBackend
 from workflow_backends.engine import Engine, Pool
 from workflow_backends.errors import EngineError, InvalidResourcesError
-from workflow_backends.machine import RUN_VARIABLE, available_cpus, import_variables
+from workflow_backends.machine import RUN_VARIABLE, available_cpus, import_variables, memory_variables
 from workflow_backends.parsl_engine.engine import OwnKernelEngine
 from workflow_backends.platforms import select_platform
 
@@ -89,7 +89,7 @@ def _executor(name: str, pool: Pool, directory: Path) -> SupervisedExecutor:
     from workflow_backends.parsl_engine.provider import GuardedLocalProvider  # noqa: PLC0415
     from workflow_backends.parsl_engine.supervision import SupervisedExecutor  # noqa: PLC0415
 
-    environment = {RUN_VARIABLE: OwnKernelEngine.mark(directory)} | import_variables()
+    environment = {RUN_VARIABLE: OwnKernelEngine.mark(directory)} | import_variables() | memory_variables()
     return SupervisedExecutor(
         environment,
         label=name,

@@ -11,7 +11,7 @@ from typing import Any
 
 from workflow_backends.backend import CalculationBackend
 from workflow_backends.engine import Engine, Pool
-from workflow_backends.errors import EngineError, InvalidResourcesError
+from workflow_backends.errors import BackendStateError, EngineError, InvalidResourcesError
 from workflow_backends.parsl_engine.engine import KernelEngine
 from workflow_backends.resources import ComputeResources
 
@@ -54,11 +54,15 @@ class ParslBackend(CalculationBackend):
         self._parsl = parsl
         self._memoize = memoize
         self._engine: KernelEngine | None = None
+        self._used = False
         super().__init__(pools=_pools(_executors(parsl), resources_per_worker))
 
     def _start_engine(self, pools: Mapping[str, Pool]) -> Engine:  # noqa: ARG002  # the user's Parsl has them
         from parsl import Config, DataFlowKernel  # noqa: PLC0415
 
+        if self._used and isinstance(self._parsl, Config):
+            raise BackendStateError("a parsl.Config can be started once: make a new one, and a new backend")
+        self._used = True
         try:
             kernel = DataFlowKernel(self._parsl) if isinstance(self._parsl, Config) else self._parsl
         except FileNotFoundError as error:

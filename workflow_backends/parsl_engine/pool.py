@@ -45,7 +45,7 @@ def _import_once_for_all_workers() -> None:
 
 
 if __name__ == "__main__":
-    exit_with_parent()
+    exit_with_parent(os.getppid())
     _keep_sockets_in(os.environ[RUN_VARIABLE].partition(":")[2])
     _import_once_for_all_workers()
     StallProofClock().install()

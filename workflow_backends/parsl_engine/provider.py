@@ -12,6 +12,7 @@ from typing import Any
 
 from parsl.jobs.states import JobState, JobStatus
 from parsl.providers import LocalProvider
+from parsl.providers.errors import SubmitException
 
 __all__ = ["GuardedLocalProvider"]
 
@@ -37,6 +38,7 @@ class GuardedLocalProvider(LocalProvider):  # type: ignore[misc]  # parsl is not
         self._environment = environment
         self._blocks: dict[str, subprocess.Popen[bytes]] = {}
         self._errors: dict[str, Path] = {}
+        self._closed = False
 
     @property
     def status_polling_interval(self) -> float:
@@ -45,6 +47,8 @@ class GuardedLocalProvider(LocalProvider):  # type: ignore[misc]  # parsl is not
 
     def submit(self, command: str, tasks_per_node: int, job_name: str = "block") -> str:  # noqa: ARG002
         """Start a block; return its id."""
+        if self._closed:
+            raise SubmitException(job_name, "the backend is stopping")
         stem = Path(self.script_dir, job_name)
         with Path(f"{stem}.out").open("wb") as out, Path(f"{stem}.err").open("wb") as err:
             process = subprocess.Popen(
@@ -76,8 +80,9 @@ class GuardedLocalProvider(LocalProvider):  # type: ignore[misc]  # parsl is not
                 block.wait()
         return [True for _ in blocks]
 
-    def cancel_all(self) -> None:
-        """End every block."""
+    def close(self) -> None:
+        """End every block and start no more, whatever Parsl's strategy asks for."""
+        self._closed = True
         self.cancel(list(self._blocks))
 
 

@@ -15,7 +15,15 @@ from parsl.executors.high_throughput.executor import DEFAULT_LAUNCH_CMD
 from parsl.executors.status_handling import BlockProviderExecutor
 from parsl.jobs.states import TERMINAL_STATES, JobStatus
 
-__all__ = ["MemoizableMessage", "SupervisedExecutor", "executor_failure", "fail_without_blocks", "give_up"]
+__all__ = [
+    "MemoizableMessage",
+    "SupervisedExecutor",
+    "executor_failure",
+    "fail_without_blocks",
+    "forget_failure",
+    "fork_workers_without_manager",
+    "give_up",
+]
 
 _COMMAND_POLL_MS = 200
 _FAILED_BLOCKS_LIMIT = 5
@@ -125,6 +133,13 @@ class MemoizableMessage(bytes):
 @id_for_memo.register(MemoizableMessage)  # type: ignore[untyped-decorator]  # parsl is not typed
 def _identity(message: MemoizableMessage, output_ref: bool = False) -> bytes:  # noqa: ARG001
     return bytes(message)
+
+
+def forget_failure(future: Any) -> None:
+    """Drop a failed task from Parsl's memory of results: it would answer every later try of the same call."""
+    if future.exception() is not None:
+        record = future.task_record
+        record["dfk"].memoizer.memo_lookup_table.pop(record["hashsum"], None)
 
 
 def _launch_command() -> str:
