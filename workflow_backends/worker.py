@@ -48,7 +48,7 @@ def _redirect_output(log: str) -> None:
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
     os.close(descriptor)
-    sys.stdout = sys.stderr = None  # type: ignore[assignment]  # opened anew for the first task
+    sys.stdout = sys.stderr = None  # opened anew for the first task
 
 
 def _open_output() -> None:
