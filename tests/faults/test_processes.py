@@ -83,22 +83,6 @@ def test_a_killed_interchange_fails_every_future_and_the_backend_starts_again(
     assert local.start().submit_task(pow, 2, 5).result(20) == 32
 
 
-def test_a_tree_that_was_stopped_for_half_a_minute_loses_nothing(local: ParslLocalBackend) -> None:
-    futures = [local.submit_task(time.sleep, 6) for _ in range(3)]
-    time.sleep(3)
-    script = f"""
-import os, signal, sys, time
-pids = {[p.pid for p in psutil.Process().children(recursive=True)]} + [{os.getpid()}]
-for number, pause in ((signal.SIGSTOP, 30), (signal.SIGCONT, 0)):
-    for pid in pids:
-        os.kill(pid, number)
-    time.sleep(pause)
-"""
-    subprocess.run([sys.executable, "-c", script], check=True, start_new_session=True)
-    assert [future.result(30) for future in futures] == [None] * 3
-    assert local.submit_task(pow, 2, 5).result(20) == 32
-
-
 def test_stop_cancels_what_is_queued_and_running(local: ParslLocalBackend) -> None:
     futures = [local.submit_task(time.sleep, 100) for _ in range(50)]
     local.submit_task(pow, 2, 5)
@@ -176,6 +160,29 @@ def _script(code: str, place: Path, **environment: str) -> subprocess.Popen[str]
 def _ours(temporary: Path) -> list[psutil.Process]:
     """The processes of a backend whose files are in a test's own folder."""
     return [p for p in our_processes() if str(temporary) in p.environ().get("TMPDIR", "")]
+
+
+def test_a_tree_that_was_stopped_for_half_a_minute_loses_nothing(place: Path) -> None:
+    code = """
+    import time
+    from workflow_backends import ParslLocalBackend
+    with ParslLocalBackend(number_of_workers=2) as backend:
+        backend.submit_task(pow, 2, 5).result(30)
+        futures = [backend.submit_task(time.sleep, 6) for _ in range(3)]
+        print("ready", flush=True)
+        print([future.result(90) for future in futures], backend.submit_task(pow, 2, 5).result(20))
+    """
+    script = _script(code, place, TMPDIR=str(place))
+    assert script.stdout is not None
+    assert script.stdout.readline().strip() == "ready"
+    time.sleep(2)
+    tree = [psutil.Process(script.pid), *psutil.Process(script.pid).children(recursive=True)]
+    for process in tree:
+        process.suspend()
+    time.sleep(30)
+    for process in tree:
+        process.resume()
+    assert script.communicate(timeout=60) == ("[None, None, None] 32\n", "")
 
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGHUP, signal.SIGTERM])
