@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
-import functools
 import itertools
 import logging
 import pickle
 import queue
-import re
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +32,7 @@ from workflow_backends.futures import TaskFuture
 from workflow_backends.outcomes import error_of
 from workflow_backends.runner import Ticket
 from workflow_backends.serialization import PLAIN_MARK, Failure, TaskFailed, call_prefix
+from workflow_backends.task import Task
 
 __all__ = ["Dispatcher"]
 
@@ -41,30 +40,6 @@ _logger = logging.getLogger(__name__)
 _ENGINE_CHECK_S = 1.0
 _LOST_BLOCKS_LIMIT = 10
 _FEW_TASKS, _MANY_TASKS, _MANY_BYTES = 16, 256, 32_000_000
-
-
-@dataclass(eq=False, slots=True)
-class _Task:
-    number: int
-    future: TaskFuture[Any]
-    pool: str
-    call: bytes
-    inputs: list[TaskFuture[Any]]
-    options: TaskOptions
-    waiting_for: int = 0
-    deaths: int = 0
-    failures: int = 0
-    lost_blocks: int = 0
-    size: int = 0
-    ticket: Ticket | None = None
-
-    @property
-    def tries(self) -> int:
-        return 1 + self.deaths + self.failures + self.lost_blocks
-
-    @property
-    def label(self) -> str:
-        return f"task {self.future.name!r} (number {self.number})"
 
 
 class Dispatcher:
@@ -86,8 +61,8 @@ class Dispatcher:
         self._calls: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
         self._calls_end = threading.Event()
         self._numbers = itertools.count(1)
-        self._tasks: dict[TaskFuture[Any], _Task] = {}
-        self._queued: dict[str, deque[_Task]] = {name: deque() for name in pools}
+        self._tasks: dict[TaskFuture[Any], Task] = {}
+        self._queued: dict[str, deque[Task]] = {name: deque() for name in pools}
         self._in_engine = dict.fromkeys(pools, 0)
         self._bytes_in_engine = 0
         self._resources = {name: pickle.dumps(pool.resources) for name, pool in pools.items()}
@@ -141,7 +116,7 @@ class Dispatcher:
     ) -> TaskFuture[Any]:
         """Queue a pickled call; return its future at once."""
         future: TaskFuture[Any] = TaskFuture(name, self)
-        task = _Task(next(self._numbers), future, pool, call, inputs, options)
+        task = Task(next(self._numbers), future, pool, call, inputs, options)
         with self._accepting:
             if self._closed:
                 raise BackendStateError("the backend was stopped: start it again")
@@ -149,7 +124,7 @@ class Dispatcher:
                 self._events.put(lambda: self._accept(task))
         return future
 
-    def _accept_at_once(self, task: _Task) -> bool:
+    def _accept_at_once(self, task: Task) -> bool:
         """Send a task from the submitter's own thread, without waiting, when nothing stands before it."""
         if not self._state.acquire(blocking=False):
             return False
@@ -187,7 +162,7 @@ class Dispatcher:
             while True:
                 self._calls.get_nowait()()
 
-    def _accept(self, task: _Task) -> None:
+    def _accept(self, task: Task) -> None:
         if task.future.done():
             return
         if self._broken is not None:
@@ -201,7 +176,7 @@ class Dispatcher:
         if not pending:
             self._enqueue(task)
 
-    def _input_done(self, task: _Task) -> None:
+    def _input_done(self, task: Task) -> None:
         task.waiting_for -= 1
         if task.future.done():
             return
@@ -216,7 +191,7 @@ class Dispatcher:
         if task.waiting_for == 0:
             self._enqueue(task)
 
-    def _enqueue(self, task: _Task, *, first: bool = False) -> None:
+    def _enqueue(self, task: Task, *, first: bool = False) -> None:
         waiting = self._queued[task.pool]
         (waiting.appendleft if first else waiting.append)(task)
         self._pump(task.pool)
@@ -234,10 +209,9 @@ class Dispatcher:
         few = max(_FEW_TASKS, 2 * self._pools[pool].number_of_workers)
         return tasks < few or (tasks < _MANY_TASKS and self._bytes_in_engine < _MANY_BYTES)
 
-    def _send(self, task: _Task) -> None:
-        attempt = f"{task.number:06d}-{_as_file_name(task.future.name)}-{task.tries}"
+    def _send(self, task: Task) -> None:
         directory = str(self._engine.directory)
-        ticket = Ticket(attempt, directory, task.options.time_limit, self._resources[task.pool])
+        ticket = Ticket(task.attempt, directory, task.options.time_limit, self._resources[task.pool])
         try:
             prefix = call_prefix([future.result() for future in task.inputs])
             in_engine = self._engine.submit(task.pool, prefix, task.call, ticket)
@@ -250,13 +224,13 @@ class Dispatcher:
         self._bytes_in_engine += task.size
         in_engine.add_done_callback(lambda done: self._post_answer(task, ticket, done))
 
-    def _post_answer(self, task: _Task, ticket: Ticket, done: concurrent.futures.Future[bytes]) -> None:
+    def _post_answer(self, task: Task, ticket: Ticket, done: concurrent.futures.Future[bytes]) -> None:
         # In the engine's own thread, where nothing of the user's may run: a plain value can be set at once.
         if done.exception() is None and (data := done.result()).startswith(PLAIN_MARK):
             self._succeed(task, data)
         self._events.put(lambda: self._came_back(task, ticket, done))
 
-    def _came_back(self, task: _Task, ticket: Ticket, done: concurrent.futures.Future[bytes]) -> None:
+    def _came_back(self, task: Task, ticket: Ticket, done: concurrent.futures.Future[bytes]) -> None:
         self._in_engine[task.pool] -= 1
         self._bytes_in_engine -= task.size
         task.ticket = None
@@ -272,7 +246,7 @@ class Dispatcher:
             self._tasks.pop(task.future, None)
         self._pump(task.pool)
 
-    def _conclude(self, task: _Task, done: concurrent.futures.Future[bytes]) -> None:
+    def _conclude(self, task: Task, done: concurrent.futures.Future[bytes]) -> None:
         error = done.exception()
         if error is None:
             self._succeed(task, done.result())
@@ -285,7 +259,7 @@ class Dispatcher:
             message = f"{task.label}: the engine failed: {error}; logs in {self._engine.directory}"
             self._fail(task, EngineError(message), cause=error)
 
-    def _succeed(self, task: _Task, data: bytes) -> None:
+    def _succeed(self, task: Task, data: bytes) -> None:
         try:
             value = pickle.loads(memoryview(data)[len(PLAIN_MARK) :] if data.startswith(PLAIN_MARK) else data)
         except BaseException as error:  # noqa: BLE001  # user code rebuilds the result
@@ -294,7 +268,7 @@ class Dispatcher:
             return
         self._settle(task, lambda: task.future.set_result(value))
 
-    def _failed_in_worker(self, task: _Task, failure: Failure) -> None:
+    def _failed_in_worker(self, task: Task, failure: Failure) -> None:
         if failure.kind == "lost":
             self._worker_died(task, failure)
             return
@@ -308,7 +282,7 @@ class Dispatcher:
             return
         self._fail(task, error)
 
-    def _worker_died(self, task: _Task, failure: Failure) -> None:
+    def _worker_died(self, task: Task, failure: Failure) -> None:
         task.deaths += 1
         _logger.warning("%s: %s", task.label, failure.description)
         if task.deaths <= task.options.retries:
@@ -318,7 +292,7 @@ class Dispatcher:
         tried = f"{failure.description}; tried {task.deaths} time(s); logs in {self._engine.directory}"
         self._fail(task, error_of(task.label, replace(failure, description=tried)))
 
-    def _lost_block(self, task: _Task, error: BaseException) -> None:
+    def _lost_block(self, task: Task, error: BaseException) -> None:
         task.lost_blocks += 1
         _logger.warning("%s: its block of workers was lost: %s", task.label, error)
         if task.lost_blocks <= _LOST_BLOCKS_LIMIT:
@@ -328,11 +302,11 @@ class Dispatcher:
         message = f"{task.label}: lost {task.lost_blocks} blocks of workers; logs in {self._engine.directory}"
         self._fail(task, WorkerLostError(message), cause=error)
 
-    def _fail(self, task: _Task, error: Exception, cause: BaseException | None = None) -> None:
+    def _fail(self, task: Task, error: Exception, cause: BaseException | None = None) -> None:
         error.__cause__ = cause if cause is not None else error.__cause__
         self._settle(task, lambda: task.future.set_exception(error))
 
-    def _settle(self, task: _Task, conclude: Callable[[], None]) -> None:
+    def _settle(self, task: Task, conclude: Callable[[], None]) -> None:
         self._tasks.pop(task.future, None)
         with contextlib.suppress(concurrent.futures.InvalidStateError):  # cancelled a moment ago
             conclude()
@@ -353,8 +327,3 @@ class Dispatcher:
         )
         for task in list(self._tasks.values()):
             self._fail(task, EngineError(str(self._broken)))
-
-
-@functools.lru_cache(maxsize=64)
-def _as_file_name(name: str) -> str:
-    return re.sub(r"[^\w.-]+", "_", name)[:60]

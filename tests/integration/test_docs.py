@@ -20,10 +20,9 @@ _PAGES = [
 
 def _run(page: Path, place: Path) -> str:
     blocks = re.findall(r"^```python\n(.*?)^```$", page.read_text(), flags=re.MULTILINE | re.DOTALL)
-    script = place / "page.py"
-    script.write_text("\n".join(blocks))
     run = subprocess.run(
-        [sys.executable, str(script)],
+        [sys.executable, "-"],  # a file would be imported again by the processes of Parsl's monitoring
+        input="\n".join(blocks),
         capture_output=True,
         text=True,
         cwd=place,
