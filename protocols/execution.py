@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 from protocols.errors import ExecutionError
 from protocols.locking import DirectoryLock
 from protocols.model import Model
-from protocols.protocol import Protocol, replace_references
+from protocols.protocol import Protocol
+from protocols.references import replace_references
 from protocols.storage import PROVENANCE_NAME, load_outputs, save_outputs, write_atomically
 from workflow_backends.resources import ComputeResources
 
@@ -111,14 +112,14 @@ def _execute(protocol: Protocol, directory: Path, resources: ComputeResources, i
     directory = directory.resolve()
     directory.mkdir(parents=True, exist_ok=True)
     with DirectoryLock(directory):
-        finished = load_outputs(directory, type(protocol).Outputs)
+        finished = load_outputs(directory, protocol.parse_outputs)
         if finished is not None:
             return finished
         started = datetime.now(UTC)
         outputs = protocol.execute(directory, resources)
-        record = _provenance(inputs, outputs, resources, started)
-        write_atomically(directory / PROVENANCE_NAME, json.dumps(record, indent=1))
-        save_outputs(directory, outputs)
+        record = json.dumps(_provenance(inputs, outputs, resources, started))
+        write_atomically(directory / PROVENANCE_NAME, record)
+        save_outputs(directory, outputs, durable=protocol.durable)
         return outputs
 
 

@@ -67,7 +67,7 @@ class WorkflowGraph:
         outcomes: dict[str, Any] = {}
         for protocol in self:
             home = Path(directory).resolve() / protocol.label
-            outcome: Any = load_outputs(home, type(protocol).Outputs)
+            outcome: Any = load_outputs(home, protocol.parse_outputs)
             if outcome is None:
                 upstream = {p.identity: outcomes[p.identity] for p in protocol.upstream}
                 named = backend.options(name=protocol.label)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import openmm
 from pydantic import Field
@@ -45,6 +45,8 @@ class OpenMMEnergyMinimisation(Protocol):
     SimulationError
         The energy is not finite, or OpenMM gives up.
     """
+
+    uses_gpu: ClassVar[bool] = True
 
     system_file: Path
     state_file: Path

@@ -18,68 +18,20 @@ and is wired to another by attribute: ``Scale(value=other.output.product)``.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import ValidatorFunctionWrapHandler, field_validator
+from pydantic.fields import FieldInfo
 
-from protocols.errors import InputError
 from protocols.identity import content, digest, source_digest
 from protocols.model import Model
+from protocols.references import OutputNames, references_in
 from workflow_backends.resources import ComputeResources
 
-__all__ = ["OutputReference", "Protocol", "replace_references"]
-
-
-class OutputReference:
-    """Stands for an output of a protocol that has not been executed yet.
-
-    Parameters
-    ----------
-    protocol
-        Whose output it is.
-    name
-        Of the output.
-    """
-
-    def __init__(self, protocol: Protocol, name: str) -> None:
-        self.protocol = protocol
-        self.name = name
-        self.identity = protocol.identity  # now, upstream first, so that a long chain needs no deep recursion
-
-    def identity_content(self) -> Any:
-        """Return the upstream protocol's identity and the output's name."""
-        return {"protocol": self.identity, "output": self.name}
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, OutputReference) and self.identity_content() == other.identity_content()
-
-    def __hash__(self) -> int:
-        return hash((self.identity, self.name))
-
-    def __repr__(self) -> str:
-        return f"{self.protocol.label}.output.{self.name}"
-
-
-class _OutputNames:
-    """Gives a reference for each output of a protocol, by attribute."""
-
-    def __init__(self, protocol: Protocol) -> None:
-        self._protocol = protocol
-
-    def __getattr__(self, name: str) -> Any:
-        known = type(self._protocol).Outputs.model_fields
-        if name.startswith("__"):
-            raise AttributeError(name)
-        if name not in known:
-            kind = type(self._protocol).__name__
-            raise InputError(f"{kind} has no output {name!r}; its outputs are {', '.join(known) or 'none'}")
-        return OutputReference(self._protocol, name)
-
-    def __dir__(self) -> list[str]:
-        return list(type(self._protocol).Outputs.model_fields)
+__all__ = ["Protocol"]
 
 
 class Protocol(Model, ABC):
@@ -96,6 +48,12 @@ class Protocol(Model, ABC):
 
     version: ClassVar[int] = 1
     """Raised when the same inputs give other results than before."""
+
+    uses_gpu: ClassVar[bool] = False
+    """Whether it runs on the workers with the most GPUs, and else threads; others run on the smallest."""
+
+    durable: ClassVar[bool] = False
+    """Whether it waits until the disk has its outputs: worth it where they took long to compute."""
 
     class Outputs(Model):
         """The outputs; paths lie inside the protocol's directory."""
@@ -115,14 +73,23 @@ class Protocol(Model, ABC):
     @field_validator("*", mode="wrap")
     @classmethod
     def _accept_references(cls, value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
-        if next(_references(value), None) is None:
+        if next(references_in(value), None) is None:
             return validate(value)
         return tuple(value) if isinstance(value, list) else value
 
     @property
     def output(self) -> Any:
         """The outputs as inputs for other protocols: ``protocol.output.name``."""
-        return _OutputNames(self)
+        return OutputNames(self)
+
+    @property
+    def output_types(self) -> Mapping[str, FieldInfo]:
+        """The declared type of each output, by name."""
+        return type(self).Outputs.model_fields
+
+    def parse_outputs(self, data: dict[str, Any]) -> Outputs:
+        """Return the outputs that were saved as plain data."""
+        return self.Outputs(**data)
 
     @cached_property
     def identity(self) -> str:
@@ -152,7 +119,7 @@ class Protocol(Model, ABC):
         found = {
             reference.identity: reference.protocol
             for name in type(self).model_fields
-            for reference in _references(getattr(self, name))
+            for reference in references_in(getattr(self, name))
         }
         return tuple(found.values())
 
@@ -161,25 +128,3 @@ class Protocol(Model, ABC):
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Protocol) and self.identity == other.identity
-
-
-def _references(value: Any) -> Iterator[OutputReference]:
-    if isinstance(value, OutputReference):
-        yield value
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _references(item)
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _references(item)
-
-
-def replace_references(value: Any, replacement: Callable[[OutputReference], Any]) -> Any:
-    """Return `value` with every reference in it, in lists, tuples and dicts too, replaced."""
-    if isinstance(value, OutputReference):
-        return replacement(value)
-    if isinstance(value, list | tuple):
-        return tuple(replace_references(item, replacement) for item in value)
-    if isinstance(value, dict):
-        return {key: replace_references(item, replacement) for key, item in value.items()}
-    return value

@@ -7,14 +7,15 @@ import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field, model_validator
 
 from protocols.engine import Engine
 from protocols.errors import InputError
-from protocols.protocol import OutputReference, Protocol
+from protocols.protocol import Protocol
 from protocols.quantities import Quantity, Time, describe_quantity, quantity
+from protocols.references import OutputReference
 from protocols.segments import Checkpoint, SegmentStore
 from protocols.settings import DynamicsSettings
 from protocols.state import ThermodynamicState
@@ -57,6 +58,9 @@ class OpenMMSimulation(Protocol):
     SimulationError
         An energy is not finite, or OpenMM gives up; the message says at which step.
     """
+
+    uses_gpu: ClassVar[bool] = True
+    durable: ClassVar[bool] = True
 
     system_file: Path
     state_file: Path
@@ -192,4 +196,4 @@ class _Progress:
             "steps_total": self._plan.frames * self._plan.steps_a_frame,
             "ns_per_day": self._plan.nanoseconds(step - self._first) * 86400 / elapsed,
         }
-        write_atomically(self._file, json.dumps(data), durable=False)
+        write_atomically(self._file, json.dumps(data))

@@ -9,9 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
-
 from protocols.errors import CorruptFileError, InputError
+from protocols.identity import digest, file_digest
 from protocols.model import Model
 
 __all__ = [
@@ -21,6 +20,7 @@ __all__ = [
     "save_outputs",
     "set_aside",
     "sync_directory",
+    "sync_file",
     "write_atomically",
 ]
 
@@ -31,7 +31,7 @@ _logger = logging.getLogger(__name__)
 _O = TypeVar("_O", bound=Model)
 
 
-def write_atomically(path: Path, data: str | bytes, *, durable: bool = True) -> None:
+def write_atomically(path: Path, data: str | bytes, *, durable: bool = False) -> None:
     """Write a file so that it has its old content or its new one, whatever dies.
 
     Parameters
@@ -57,6 +57,12 @@ def write_atomically(path: Path, data: str | bytes, *, durable: bool = True) -> 
         sync_directory(path.parent)
 
 
+def sync_file(path: Path) -> None:
+    """Wait until the disk has a file's content."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
 def sync_directory(directory: Path) -> None:
     """Wait until the disk has the names in a directory."""
     descriptor = os.open(directory, os.O_RDONLY)
@@ -76,8 +82,17 @@ def set_aside(path: Path, reason: str) -> Path:
     return aside
 
 
-def save_outputs(directory: Path, outputs: Model) -> None:
+def save_outputs(directory: Path, outputs: Model, *, durable: bool) -> None:
     """Write the outputs as the directory's result; from now on it counts as finished.
+
+    Parameters
+    ----------
+    directory
+        Of the protocol.
+    outputs
+        What it gave; every file among them is recorded with its size and digest.
+    durable
+        Whether to wait until the disk has the files and the result.
 
     Raises
     ------
@@ -85,37 +100,51 @@ def save_outputs(directory: Path, outputs: Model) -> None:
         An output file lies outside the directory.
     """
     relative = _map_paths(outputs, lambda path: _inside(directory, path))
-    files: dict[str, int] = {}
-    _map_paths(relative, lambda path: _note_size(directory, path, files))
-    data = {"outputs": relative.model_dump(mode="json"), "sizes": files}
-    write_atomically(directory / RESULT_NAME, json.dumps(data, indent=1))
+    files: dict[str, Any] = {}
+    _map_paths(relative, lambda path: _record_file(directory, path, files))
+    if durable:
+        for name in files:
+            sync_file(directory / name)
+    data = {"outputs": relative.model_dump(mode="json"), "files": files}
+    write_atomically(directory / RESULT_NAME, json.dumps(data | {"digest": digest(data)}), durable=durable)
 
 
-def load_outputs(directory: Path, kind: type[_O]) -> _O | None:
+def load_outputs(directory: Path, parse: Callable[[dict[str, Any]], _O]) -> _O | None:
     """Return the outputs of a finished protocol, or None when the directory is not finished.
 
-    A result that cannot be read, or whose files are missing or cut short, is set aside.
+    A result that cannot be read, or whose files are missing or not what was written, is set aside.
+
+    Parameters
+    ----------
+    directory
+        Of the protocol.
+    parse
+        Makes outputs of plain data; raises ValueError or TypeError for those of another protocol.
     """
     path = directory / RESULT_NAME
     try:
-        text = path.read_text()
+        text = path.read_bytes()
     except FileNotFoundError:
         return None
     try:
-        return _parse(directory, text, kind)
-    except (ValueError, KeyError, TypeError, ValidationError, CorruptFileError) as error:
+        return _checked(directory, text, parse)
+    except (ValueError, KeyError, TypeError, CorruptFileError) as error:
         set_aside(path, " ".join(str(error).split()))
         return None
 
 
-def _parse(directory: Path, text: str, kind: type[_O]) -> _O:
+def _checked(directory: Path, text: bytes, parse: Callable[[dict[str, Any]], _O]) -> _O:
     data = json.loads(text)
-    for name, size in data["sizes"].items():
+    if data.pop("digest") != digest(data):
+        raise CorruptFileError(f"{RESULT_NAME} is not what was written")
+    for name, record in data["files"].items():
         file = directory / name
         found = file.stat().st_size if file.exists() else None
-        if found != size:
-            raise CorruptFileError(f"{name} has {found} bytes where {size} were written")
-    return _map_paths(kind(**data["outputs"]), lambda path: directory / path)
+        if found != record["size"]:
+            raise CorruptFileError(f"{name} has {found} bytes where {record['size']} were written")
+        if file_digest(file) != record["sha256"]:
+            raise CorruptFileError(f"{name} is not what was written")
+    return _map_paths(parse(data["outputs"]), lambda path: directory / path)
 
 
 def _inside(directory: Path, path: Path) -> Path:
@@ -126,9 +155,10 @@ def _inside(directory: Path, path: Path) -> Path:
         raise InputError(f"output {str(path)!r} lies outside the protocol's directory {directory}") from None
 
 
-def _note_size(directory: Path, path: Path, sizes: dict[str, int]) -> Path:
+def _record_file(directory: Path, path: Path, files: dict[str, Any]) -> Path:
     if (directory / path).is_file():
-        sizes[str(path)] = (directory / path).stat().st_size
+        size = (directory / path).stat().st_size
+        files[str(path)] = {"size": size, "sha256": file_digest(directory / path)}
     return path
 
 
@@ -140,6 +170,4 @@ def _map_paths(outputs: _O, change: Callable[[Path], Path]) -> _O:
             return change(value)
         return tuple(changed(item) for item in value) if isinstance(value, tuple) else value
 
-    return outputs.model_copy(
-        update={name: changed(getattr(outputs, name)) for name in type(outputs).model_fields}
-    )
+    return outputs.model_copy(update={name: changed(value) for name, value in outputs})
