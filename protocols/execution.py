@@ -13,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from protocols.errors import ExecutionError
+from protocols.errors import ExecutionError, InterruptedRunError
 from protocols.locking import DirectoryLock
 from protocols.model import Model
 from protocols.protocol import Protocol
@@ -88,6 +88,8 @@ def execute_task(task: Task, upstream: dict[str, Model], available_resources: Co
     try:
         inputs = {name: _filled(value, upstream) for name, value in task.inputs.items()}
         return _execute(task.kind(**inputs), task.directory, available_resources, task.provenance)
+    except InterruptedRunError:
+        raise
     except Exception as error:
         message = " ".join(str(error).split())
         raise ExecutionError(task.label, task.directory, f"{type(error).__name__}: {message}") from error

@@ -8,8 +8,10 @@ from typing import Any
 
 from protocols.execution import Task, execute_task
 from protocols.model import Model
-from protocols.protocol import Protocol
-from protocols.storage import load_outputs
+from protocols.protocol import Protocol, upstream_first
+from protocols.run import GraphRun
+from protocols.workers import BackendWorkers
+from workflow_backends.backend import CalculationBackend
 from workflow_backends.resources import ComputeResources
 
 __all__ = ["WorkflowGraph"]
@@ -27,20 +29,12 @@ class WorkflowGraph:
     """
 
     def __init__(self, protocols: Iterable[Protocol] = ()) -> None:
-        self._protocols: dict[str, Protocol] = {}
-        for protocol in protocols:
-            self.add(protocol)
+        self._protocols = {protocol.identity: protocol for protocol in upstream_first(protocols)}
 
     def add(self, protocol: Protocol) -> None:
         """Add a protocol and all upstream of it; those already there, by identity, are merged."""
-        pending = [protocol]
-        while pending:
-            last = pending[-1]
-            missing = [p for p in last.upstream if p.identity not in self._protocols]
-            if missing:
-                pending.extend(missing)
-            else:
-                self._protocols.setdefault(pending.pop().identity, last)
+        for each in upstream_first([protocol]):
+            self._protocols.setdefault(each.identity, each)
 
     def __iter__(self) -> Iterator[Protocol]:
         """Iterate upstream first."""
@@ -49,13 +43,13 @@ class WorkflowGraph:
     def __len__(self) -> int:
         return len(self._protocols)
 
-    def submit(self, backend: Any, directory: Path | str) -> dict[str, Any]:
+    def submit(self, backend: CalculationBackend, directory: Path | str) -> dict[str, Any]:
         """Submit every unfinished protocol.
 
         Parameters
         ----------
         backend
-            A started CalculationBackend.
+            That is started.
         directory
             Of the run; each protocol gets a directory in it.
 
@@ -64,16 +58,9 @@ class WorkflowGraph:
         dict
             By identity: the outputs of a protocol that was finished before, else the future of its task.
         """
-        outcomes: dict[str, Any] = {}
-        for protocol in self:
-            home = Path(directory).resolve() / protocol.label
-            outcome: Any = load_outputs(home, protocol.parse_outputs)
-            if outcome is None:
-                upstream = {p.identity: outcomes[p.identity] for p in protocol.upstream}
-                named = backend.options(name=protocol.label)
-                outcome = named.submit_task(execute_task, Task.of(protocol, home), upstream)
-            outcomes[protocol.identity] = outcome
-        return outcomes
+        run = GraphRun(directory, BackendWorkers(backend))
+        run.need(self, owner=self)
+        return run.handles()
 
     def execute(
         self, directory: Path | str, resources: ComputeResources | None = None

@@ -18,7 +18,7 @@ and is wired to another by attribute: ``Scale(value=other.output.product)``.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -31,7 +31,7 @@ from protocols.model import Model
 from protocols.references import OutputNames, references_in
 from workflow_backends.resources import ComputeResources
 
-__all__ = ["Protocol"]
+__all__ = ["Protocol", "upstream_first"]
 
 
 class Protocol(Model, ABC):
@@ -128,3 +128,18 @@ class Protocol(Model, ABC):
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Protocol) and self.identity == other.identity
+
+
+def upstream_first(protocols: Iterable[Protocol]) -> list[Protocol]:
+    """Return protocols and all upstream of them, each identity once, none before what it depends on."""
+    found: dict[str, Protocol] = {}
+    for protocol in protocols:
+        pending = [protocol]
+        while pending:
+            last = pending[-1]
+            missing = [p for p in last.upstream if p.identity not in found]
+            if missing:
+                pending.extend(missing)
+            else:
+                found.setdefault(pending.pop().identity, last)
+    return list(found.values())
