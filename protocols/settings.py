@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field, model_validator
@@ -133,12 +134,12 @@ class SimulationSettings(InteractionSettings, DynamicsSettings):
         """The number of replicas to begin with."""
         return 2 if self.replicas is None else self.replicas
 
-    @property
+    @cached_property
     def interactions(self) -> InteractionSettings:
         """The part that makes the System."""
         return self._part(InteractionSettings)
 
-    @property
+    @cached_property
     def dynamics(self) -> DynamicsSettings:
         """The part that moves it."""
         return self._part(DynamicsSettings)

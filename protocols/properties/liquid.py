@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from protocols.coordinates import BuildCoordinatesPackmol
 from protocols.forcefield import OpenMMForceField
@@ -39,11 +40,7 @@ def liquid_replicas(
     InputError
         The force field does not cover a component, or the box would be too small for the cutoff.
     """
-    for component in substance.components:
-        force_field.check_covers(component.smiles)
-    counts = substance.counts(settings.number_of_molecules)
-    masses = [Molecule.from_smiles(component.smiles).mass for component in substance.components]
-    settings.check_box(sum(mass * count for mass, count in zip(masses, counts, strict=True)))
+    _check(substance, force_field, settings)
     chosen = (1,) * settings.least_replicas if rounds is None else rounds
     return tuple(
         _production(number, count, _equilibrated(number, substance, state, force_field, settings), settings)
@@ -51,13 +48,21 @@ def liquid_replicas(
     )
 
 
-def _equilibrated(
-    number: int,
-    substance: Substance,
-    state: ThermodynamicState,
-    force_field: OpenMMForceField,
-    settings: SimulationSettings,
-) -> OpenMMSimulation:
+# Sweeps over states ask for the same box again and again.
+@lru_cache(maxsize=1000)
+def _check(substance: Substance, force_field: OpenMMForceField, settings: SimulationSettings) -> None:
+    for component in substance.components:
+        force_field.check_covers(component.smiles)
+    counts = substance.counts(settings.number_of_molecules)
+    masses = [Molecule.from_smiles(component.smiles).mass for component in substance.components]
+    settings.check_box(sum(mass * count for mass, count in zip(masses, counts, strict=True)))
+
+
+@lru_cache(maxsize=1000)
+def _relaxed(
+    number: int, substance: Substance, force_field: OpenMMForceField, settings: SimulationSettings
+) -> tuple[BuildOpenMMSystem, OpenMMEnergyMinimisation]:
+    """Return the protocols that give one replica its system and its first state."""
     packed = BuildCoordinatesPackmol(
         substance=substance,
         number_of_molecules=settings.number_of_molecules,
@@ -72,6 +77,17 @@ def _equilibrated(
     relaxed = OpenMMEnergyMinimisation(
         system_file=built.output.system_file, state_file=built.output.state_file
     )
+    return built, relaxed
+
+
+def _equilibrated(
+    number: int,
+    substance: Substance,
+    state: ThermodynamicState,
+    force_field: OpenMMForceField,
+    settings: SimulationSettings,
+) -> OpenMMSimulation:
+    built, relaxed = _relaxed(number, substance, force_field, settings)
     return OpenMMSimulation(
         system_file=built.output.system_file,
         state_file=relaxed.output.state_file,
