@@ -56,7 +56,8 @@ class WorkflowGraph:
         Returns
         -------
         dict
-            By identity: the outputs of a protocol that was finished before, else the future of its task.
+            By identity: the outputs of a protocol that was finished before, else a future of them; either has
+            them as attributes.
         """
         run = GraphRun(directory, BackendWorkers(backend))
         run.need(self, owner=self)
@@ -73,14 +74,16 @@ class WorkflowGraph:
             By identity: the outputs, or the error of a protocol that failed. What depends on a failed one
             is left out.
         """
+        home, owned = Path(directory).resolve(), resources or ComputeResources()
         outcomes: dict[str, Model | Exception] = {}
         for protocol in self:
             upstream = {p.identity: outcomes.get(p.identity) for p in protocol.upstream}
-            inputs = {identity: item for identity, item in upstream.items() if isinstance(item, Model)}
-            if len(inputs) == len(upstream):
-                task = Task.of(protocol, Path(directory).resolve() / protocol.label)
+            if all(isinstance(item, Model) for item in upstream.values()):
+                task = Task.of(protocol, home / protocol.label)
                 try:
-                    outcomes[protocol.identity] = execute_task(task, inputs, resources or ComputeResources())
+                    outcomes[protocol.identity] = protocol.parse_outputs(
+                        vars(execute_task(task, upstream, owned))
+                    )
                 except Exception as error:  # noqa: BLE001  # handed to the caller, who reports it
                     outcomes[protocol.identity] = error
         return outcomes

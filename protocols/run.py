@@ -8,6 +8,7 @@ import queue
 from collections.abc import Hashable, Iterable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
+from types import SimpleNamespace
 
 from protocols.errors import ExecutionError, InterruptedRunError
 from protocols.execution import Task
@@ -31,17 +32,20 @@ class _Node:
     def __init__(self, protocol: Protocol) -> None:
         self.protocol = protocol
         self.outputs: Model | None = None
-        self.future: Future[Model] | None = None
+        self.future: Future[SimpleNamespace] | None = None
         self.owners: set[Hashable] = set()
 
     @property
     def outcome(self) -> Model | BaseException | None:
         """The outputs, the error, or None while there is neither."""
-        if self.future is None or not self.future.done():
+        if self.outputs is not None or self.future is None or not self.future.done():
             return self.outputs
         if self.given_up:
             return InputFailedError(f"{self.protocol.label} was cancelled")
-        return self.future.exception() or self.future.result()
+        error = self.future.exception()
+        if error is None:
+            self.outputs = self.protocol.parse_outputs(vars(self.future.result()))
+        return error or self.outputs
 
     @property
     def given_up(self) -> bool:
@@ -123,8 +127,8 @@ class GraphRun:
         own = [item for item in failed if not isinstance(item[1], InputFailedError)]
         return next(iter(own or failed), None)
 
-    def handles(self) -> dict[str, Model | Future[Model]]:
-        """Return, by identity, the outputs of what was finished before and the futures of the rest."""
+    def handles(self) -> dict[str, Model | Future[SimpleNamespace]]:
+        """Return, by identity, the outputs of what was finished before, and futures of the rest's."""
         return {identity: _handle(node) for identity, node in self._nodes.items()}
 
     def home(self, protocol: Protocol) -> Path:
@@ -189,5 +193,5 @@ class GraphRun:
             write_atomically(home / ERROR_NAME, json.dumps({"error": cause}))
 
 
-def _handle(node: _Node) -> Model | Future[Model]:
+def _handle(node: _Node) -> Model | Future[SimpleNamespace]:
     return node.future if node.future is not None else node.outputs  # type: ignore[return-value]

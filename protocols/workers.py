@@ -6,7 +6,7 @@ import concurrent.futures
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any
+from types import SimpleNamespace
 
 from protocols.execution import Task, execute_task
 from protocols.interruption import interruptible
@@ -19,8 +19,8 @@ from workflow_backends.resources import ComputeResources
 
 __all__ = ["BackendWorkers", "InProcessWorkers", "Upstream", "Workers"]
 
-Upstream = Mapping[str, "Model | concurrent.futures.Future[Model]"]
-_Future = concurrent.futures.Future[Model]
+_Future = concurrent.futures.Future[SimpleNamespace]
+Upstream = Mapping[str, Model | _Future]
 
 
 class Workers(ABC):
@@ -66,7 +66,7 @@ class BackendWorkers(Workers):
         """Submit to the backend, whose engine waits for the upstream futures."""
         pool = self._largest if uses_gpu else self._smallest
         view = self._backend.options(name=task.label, resources=pool.resources)
-        future = view.submit_task(execute_task, task, upstream)
+        future = view.submit_task(execute_task, task.portable(), upstream)
         future.add_listener(lambda _: done())
         return future
 
@@ -123,17 +123,16 @@ class InProcessWorkers(Workers):
         self._stops.pop(future, None)
         done()
 
-    def _execute(self, task: Task, upstream: Upstream, stop: threading.Event) -> Model:
+    def _execute(self, task: Task, upstream: Upstream, stop: threading.Event) -> SimpleNamespace:
         inputs = {identity: _outputs(item) for identity, item in upstream.items()}
         with interruptible(stop):
             return execute_task(task, inputs, self._resources)
 
 
-def _outputs(item: Any) -> Model:
+def _outputs(item: Model | _Future) -> Model | SimpleNamespace:
     if isinstance(item, Model):
         return item
     try:
-        outputs: Model = item.result()
+        return item.result()
     except (Exception, concurrent.futures.CancelledError) as error:
         raise InputFailedError(f"an input failed: {type(error).__name__}: {error}") from error
-    return outputs

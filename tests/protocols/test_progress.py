@@ -1,5 +1,6 @@
 import json
 from concurrent.futures import Future
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -69,7 +70,7 @@ def drawn(run, summaries=()):
 def test_it_counts_what_is_done_running_and_waiting_and_shows_speed(run, chain):
     first, second, _ = chain
     assert "0 done, 0 running, 3 waiting" in drawn(run)
-    run.futures[first.label].set_result(Step.Outputs(value=1))
+    run.futures[first.label].set_result(SimpleNamespace(value=1))
     touch(run, second, LOCK_NAME)
     progress = {"steps_done": 25, "steps_total": 100, "ns_per_day": 43.21}
     touch(run, second, PROGRESS_NAME, json.dumps(progress))

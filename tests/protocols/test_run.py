@@ -1,5 +1,6 @@
 import threading
 from concurrent.futures import Future
+from types import SimpleNamespace
 
 import pytest
 
@@ -63,7 +64,7 @@ def test_what_was_stopped_can_be_asked_for_again(tmp_path):
     run.need([step], "me")
     run.release("me")
     run.need([step], "you")
-    workers.futures[step.label].set_result(Step.Outputs(value=2))
+    workers.futures[step.label].set_result(SimpleNamespace(value=2))
     assert run.outcome(step).value == 2
 
 
