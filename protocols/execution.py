@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
@@ -13,12 +14,19 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from protocols.errors import ExecutionError
+from protocols.errors import CorruptFileError, ExecutionError
 from protocols.locking import DirectoryLock
 from protocols.model import Model
 from protocols.protocol import Protocol
 from protocols.references import replace_references
-from protocols.storage import PROVENANCE_NAME, load_outputs, save_outputs, write_atomically
+from protocols.storage import (
+    PROVENANCE_NAME,
+    load_outputs,
+    name_full_disk,
+    read_outputs,
+    save_outputs,
+    write_atomically,
+)
 from workflow_backends.resources import ComputeResources
 
 __all__ = ["Slot", "Task", "execute_in", "execute_task"]
@@ -110,6 +118,15 @@ def _filled(value: Any, upstream: dict[str, Model]) -> Any:
 
 def _execute(protocol: Protocol, directory: Path, resources: ComputeResources, inputs: Any) -> Model:
     directory = directory.resolve()
+    with contextlib.suppress(CorruptFileError):  # looked at again with the lock
+        finished = read_outputs(directory, protocol.parse_outputs)
+        if finished is not None:
+            return finished
+    with name_full_disk(directory):
+        return _execute_locked(protocol, directory, resources, inputs)
+
+
+def _execute_locked(protocol: Protocol, directory: Path, resources: ComputeResources, inputs: Any) -> Model:
     directory.mkdir(parents=True, exist_ok=True)
     with DirectoryLock(directory):
         finished = load_outputs(directory, protocol.parse_outputs)
