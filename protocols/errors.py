@@ -7,6 +7,7 @@ from pathlib import Path
 __all__ = [
     "CorruptFileError",
     "DirectoryLockedError",
+    "DiskFullError",
     "ExecutionError",
     "InputError",
     "InterruptedRunError",
@@ -37,11 +38,30 @@ class InterruptedRunError(ProtocolsError):
 
 
 class CorruptFileError(ProtocolsError):
-    """A file that is truncated, or is not what was written."""
+    """A file that is truncated, or is not what was written.
+
+    Parameters
+    ----------
+    message
+        What is wrong.
+    path
+        The file, if it is to be set aside.
+    """
+
+    def __init__(self, message: str, path: Path | None = None) -> None:
+        super().__init__(message, path)
+        self.path = path
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class DirectoryLockedError(ProtocolsError):
     """Another run is writing into the directory; the message says which."""
+
+
+class DiskFullError(ProtocolsError):
+    """The disk, or the user's share of it, is full; the message names the directory."""
 
 
 class ExecutionError(ProtocolsError):

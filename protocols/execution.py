@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pickle
@@ -18,12 +19,19 @@ from typing import Any, NamedTuple
 
 import cloudpickle
 
-from protocols.errors import ExecutionError, InterruptedRunError
-from protocols.locking import DirectoryLock
+from protocols.errors import CorruptFileError, ExecutionError, InterruptedRunError
+from protocols.locking import LOCK_NAME, DirectoryLock
 from protocols.model import Model
 from protocols.protocol import Protocol
 from protocols.references import replace_references
-from protocols.storage import PROVENANCE_NAME, load_outputs, save_outputs, write_atomically
+from protocols.storage import (
+    PROVENANCE_NAME,
+    load_outputs,
+    name_full_disk,
+    read_outputs,
+    save_outputs,
+    write_atomically,
+)
 from workflow_backends.resources import ComputeResources
 
 __all__ = ["Slot", "Task", "execute_in", "execute_task"]
@@ -144,6 +152,15 @@ def _filled(value: Any, upstream: Mapping[str, Any]) -> Any:
 
 def _execute(protocol: Protocol, directory: Path, resources: ComputeResources, inputs: Any) -> Model:
     directory = directory.resolve()
+    with contextlib.suppress(CorruptFileError):  # looked at again with the lock
+        finished = read_outputs(directory, protocol.parse_outputs)
+        if finished is not None and not (directory / LOCK_NAME).exists():  # who died before unlocking?
+            return finished
+    with name_full_disk(directory):
+        return _execute_locked(protocol, directory, resources, inputs)
+
+
+def _execute_locked(protocol: Protocol, directory: Path, resources: ComputeResources, inputs: Any) -> Model:
     directory.mkdir(parents=True, exist_ok=True)
     with DirectoryLock(directory):
         finished = load_outputs(directory, protocol.parse_outputs)

@@ -8,13 +8,16 @@ needs no agreement between clocks.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
+import math
 import os
 import socket
 import threading
 import time
 import uuid
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 
@@ -29,6 +32,8 @@ HEARTBEAT_S = 5.0
 STALE_AFTER_S = 45.0
 PATIENCE_S = 10.0
 
+_PROC = Path("/proc/self/stat").exists()
+
 
 @dataclass(frozen=True)
 class Holder:
@@ -39,7 +44,8 @@ class Holder:
     host, boot, namespace
         Name the machine, its start and the container, without which a process id means nothing.
     pid, started
-        Name the process; ids are used again, start times are not.
+        Name the process; ids are used again, start times are not. Seconds since the machine's start where
+        the system tells them, so that setting the clock changes nothing.
     token
         Names this one locking of the directory.
     """
@@ -54,33 +60,96 @@ class Holder:
     @classmethod
     def here(cls) -> Holder:
         """Return this process as a holder, with a token of its own."""
-        process = psutil.Process()
-        return cls(*_machine(), process.pid, process.create_time(), uuid.uuid4().hex)
+        return cls(*_this_process(os.getpid()), uuid.uuid4().hex)
 
     @property
     def is_local(self) -> bool:
         """Whether the holder's process id can be looked up here."""
-        return (self.host, self.boot, self.namespace) == _machine()
+        return (self.host, self.boot, self.namespace) == _this_process(os.getpid())[:3]
 
     @property
     def is_alive(self) -> bool:
         """Whether a local holder's process still runs."""
-        try:
-            process = psutil.Process(self.pid)
-            return (
-                abs(process.create_time() - self.started) < 1.0 and process.status() != psutil.STATUS_ZOMBIE
-            )
-        except psutil.NoSuchProcess:
-            return False
+        started = _start_of(self.pid)
+        return (
+            started is not None and not abs(started - self.started) >= 1.0
+        )  # not a number: one we may not see
 
     def __str__(self) -> str:
         return f"process {self.pid} on {self.host}"
 
 
-def _machine() -> tuple[str, str, str]:
+@cache
+def _this_process(pid: int) -> tuple[str, str, str, int, float]:
+    """Return host, boot, namespace, id and start of this process, which a fork changes."""
     boot_id, namespace = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
     boot = boot_id.read_text().strip() if boot_id.exists() else f"{psutil.boot_time():.0f}"
-    return socket.gethostname(), boot, str(namespace.readlink()) if namespace.is_symlink() else ""
+    container = str(namespace.readlink()) if namespace.is_symlink() else ""
+    return socket.gethostname(), boot, container, pid, _start_of(pid) or 0.0
+
+
+def _start_of(pid: int) -> float | None:
+    """Return when a process started; None if it is dead or a zombie, not a number if it may not be seen."""
+    if not _PROC:
+        try:
+            process = psutil.Process(pid)
+            return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
+        except psutil.NoSuchProcess:
+            return None
+    try:
+        state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    except OSError:
+        return math.nan if _exists(pid) else None
+    return None if state in "ZX" else int(fields[18]) / os.sysconf("SC_CLK_TCK")
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+class _Heart:
+    """One thread that beats for all locks of this process, and ends when there are none."""
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Start anew: in a forked child there is no thread, and the locks are its parent's."""
+        self._guard = threading.Lock()
+        self._locks: set[DirectoryLock] = set()
+        self._thread: threading.Thread | None = None
+
+    def add(self, lock: DirectoryLock) -> None:
+        with self._guard:
+            self._locks.add(lock)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="directory locks", daemon=True)
+                self._thread.start()
+
+    def remove(self, lock: DirectoryLock) -> None:
+        with self._guard:
+            self._locks.discard(lock)
+
+    def _run(self) -> None:
+        while True:
+            time.sleep(HEARTBEAT_S)
+            with self._guard:
+                locks = list(self._locks)
+                if not locks:
+                    self._thread = None
+                    return
+            for lock in locks:
+                lock.beat()
+
+
+_heart = _Heart()
+os.register_at_fork(after_in_child=_heart.forget)
 
 
 class DirectoryLock:
@@ -108,8 +177,6 @@ class DirectoryLock:
         self._stale_after = stale_after
         self._patience = patience
         self._holder = Holder.here()
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
 
     def __enter__(self) -> DirectoryLock:
         while not self._try_to_create():
@@ -117,39 +184,56 @@ class DirectoryLock:
             if self._lives(holder):
                 raise DirectoryLockedError(f"{self._path.parent} is in use by {holder or 'another process'}")
             self._take_away(holder)
-        self._thread = threading.Thread(target=self._beat, name="directory lock", daemon=True)
-        self._thread.start()
+        self._sweep()
+        _heart.add(self)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join()
-        if _read(self._path) == self._holder:
+        _heart.remove(self)
+        if self._holder.pid == os.getpid() and _read(self._path) == self._holder:
             self._path.unlink(missing_ok=True)
+
+    def beat(self) -> None:
+        """Show that the holder lives."""
+        with contextlib.suppress(OSError):  # a file system that hangs a moment; the next beat comes
+            if _read(self._path) in {self._holder, None}:
+                os.utime(self._path)
 
     def _try_to_create(self) -> bool:
         # A hard link appears complete or not at all, on network file systems too.
         draft = self._path.with_name(f".{LOCK_NAME}.{self._holder.token}")
-        draft.write_text(json.dumps(asdict(self._holder)))
         try:
+            draft.write_text(json.dumps(asdict(self._holder)))
             os.link(draft, self._path)
         except FileExistsError:
             return False
+        except FileNotFoundError:
+            if not self._path.parent.exists():
+                raise
+            return False  # a holder has swept the draft
         finally:
-            draft.unlink()
+            draft.unlink(missing_ok=True)
         return True
+
+    def _sweep(self) -> None:
+        """Remove what processes left that died while they locked."""
+        with os.scandir(self._path.parent) as entries:
+            leftovers = [entry.path for entry in entries if entry.name.startswith(f".{LOCK_NAME}.")]
+        for leftover in leftovers:
+            Path(leftover).unlink(missing_ok=True)
 
     def _lives(self, holder: Holder | None) -> bool:
         if holder is not None and holder.is_local:
             return self._outlives_patience(holder)
-        first, end = _beat_of(self._path), time.monotonic() + self._stale_after
+        # What cannot be read was damaged by a power cut; should its holder live, its beat will show.
+        watch = self._stale_after if holder is not None else min(self._stale_after, 3 * HEARTBEAT_S)
+        first, end = _beat_of(self._path), time.monotonic() + watch
         while time.monotonic() < end:
-            time.sleep(min(1.0, self._stale_after / 10))
+            time.sleep(min(1.0, watch / 10))
             if _beat_of(self._path) != first:
-                return _read(self._path) is not None
+                return self._path.exists() and _read(self._path) == holder
         return False
 
     def _outlives_patience(self, holder: Holder) -> bool:
@@ -161,30 +245,19 @@ class DirectoryLock:
         return holder.is_alive
 
     def _take_away(self, dead: Holder | None) -> None:
-        """Remove a dead holder's lock, unless another process was faster."""
-        if _read(self._path) != dead:
-            return
-        aside = self._path.with_name(f".{LOCK_NAME}.{self._holder.token}.stale")
-        try:
-            self._path.rename(aside)
-        except FileNotFoundError:
-            return
-        if _read(aside) != dead:
-            os.link(aside, self._path)
-        aside.unlink()
-
-    def _beat(self) -> None:
-        while not self._stop.wait(HEARTBEAT_S):
-            if _read(self._path) != self._holder:
-                return
-            with contextlib.suppress(OSError):  # a file system that hangs a moment; the next beat comes
-                os.utime(self._path)
+        """Remove a dead holder's lock; who else wants to waits, looks again and finds another."""
+        with contextlib.suppress(FileNotFoundError), self._path.open("r+b") as file:
+            with contextlib.suppress(OSError):  # a file system without such locks
+                fcntl.flock(file, fcntl.LOCK_EX)
+            if _read(self._path) == dead:
+                self._path.unlink(missing_ok=True)
 
 
 def _read(path: Path) -> Holder | None:
     try:
-        return Holder(**json.loads(path.read_text()))
-    except (OSError, ValueError, TypeError):
+        holder = Holder(**json.loads(path.read_text()))
+        return holder if holder.pid > 0 and math.isfinite(holder.started) else None
+    except (OSError, ValueError, TypeError, RecursionError):
         return None
 
 

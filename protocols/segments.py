@@ -15,11 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocols.errors import CorruptFileError
+from protocols.identity import digest
 from protocols.storage import set_aside, sync_directory
 
 __all__ = ["Checkpoint", "Segment", "SegmentStore"]
 
 _INFO, _FRAMES, _CHECKPOINT = "segment.json", "frames.csv", "checkpoint.npz"
+_CHECKPOINTS_KEPT = 2  # the last but one, too, in case the last is damaged
+_DAMAGED = (OSError, ValueError, KeyError, TypeError, CorruptFileError)
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,22 +101,25 @@ class SegmentStore:
     def recover(self) -> Checkpoint | None:
         """Find the intact segments, set aside what follows a damaged one, return the last checkpoint."""
         shutil.rmtree(self._draft, ignore_errors=True)
-        problem, checkpoint = "", None
+        problems, checkpoint = [], None
         while self._path(len(self.segments)).exists():
             try:
                 self.segments.append(self._read(len(self.segments)))
-            except (OSError, ValueError, KeyError, TypeError, CorruptFileError) as error:
-                problem = str(error)
+            except (*_DAMAGED, AttributeError, RecursionError) as error:
+                problems.append(str(error))
                 break
         while self.segments and checkpoint is None:
             try:
                 checkpoint = Checkpoint.from_bytes(self._checked(len(self.segments) - 1, _CHECKPOINT))
-            except (OSError, ValueError, KeyError, zipfile.BadZipFile, CorruptFileError) as error:
-                problem = str(error)
+            except (*_DAMAGED, zipfile.BadZipFile) as error:
+                problems.append(str(error))
                 self.segments.pop()
-        for path in sorted(self._directory.glob("[0-9]*[0-9]")):
-            if path.name.isdigit() and int(path.name) >= len(self.segments):
-                set_aside(path, problem)
+        reason = problems[0] if problems else "a segment before it is missing"
+        for path in self._numbered():
+            if int(path.name) >= len(self.segments):
+                set_aside(path, reason)
+            elif int(path.name) < len(self.segments) - _CHECKPOINTS_KEPT:
+                (path / _CHECKPOINT).unlink(missing_ok=True)  # left by a kill right before its removal
         return checkpoint
 
     def commit(self, frames: list[str], seconds: float, platform: str, end: Checkpoint) -> None:
@@ -121,7 +127,8 @@ class SegmentStore:
         files = {_FRAMES: "".join(frames).encode(), _CHECKPOINT: end.to_bytes()}
         digests = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
         segment = Segment(len(frames), seconds, platform, digests)
-        files[_INFO] = json.dumps(asdict(segment)).encode()
+        info = asdict(segment)
+        files[_INFO] = json.dumps(info | {"digest": digest(info)}).encode()
         shutil.rmtree(self._draft, ignore_errors=True)
         self._draft.mkdir()
         for name, data in files.items():
@@ -132,6 +139,9 @@ class SegmentStore:
         sync_directory(self._draft)
         self._draft.rename(self._path(len(self.segments)))
         sync_directory(self._directory)
+        if not self.segments:  # the directories above are new as well
+            for directory in self._directory.absolute().parents[:2]:
+                sync_directory(directory)
         self.segments.append(segment)
         self._drop_old_checkpoint()
 
@@ -146,15 +156,21 @@ class SegmentStore:
         return "".join(self._checked(i, _FRAMES).decode() for i in range(len(self.segments)))
 
     def _drop_old_checkpoint(self) -> None:
-        # The last but one stays, in case the last is damaged.
-        if len(self.segments) > 2:
-            (self._path(len(self.segments) - 3) / _CHECKPOINT).unlink(missing_ok=True)
+        if len(self.segments) > _CHECKPOINTS_KEPT:
+            old = self._path(len(self.segments) - 1 - _CHECKPOINTS_KEPT)
+            (old / _CHECKPOINT).unlink(missing_ok=True)
+
+    def _numbered(self) -> list[Path]:
+        return sorted(path for path in self._directory.iterdir() if path.name.isdigit())
 
     def _path(self, index: int) -> Path:
         return self._directory / f"{index:06d}"
 
     def _read(self, index: int) -> Segment:
-        segment = Segment(**json.loads((self._path(index) / _INFO).read_text()))
+        info = json.loads((self._path(index) / _INFO).read_text())
+        if info.pop("digest") != digest(info):
+            raise CorruptFileError(f"{self._path(index) / _INFO} is not what was written")
+        segment = Segment(**info)
         self._compare(index, _FRAMES, segment)
         return segment
 

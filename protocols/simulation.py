@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import time
@@ -206,4 +207,5 @@ class _Progress:
             "steps_total": self._plan.frames * self._plan.steps_a_frame,
             "ns_per_day": self._plan.nanoseconds(step - self._first) * 86400 / elapsed,
         }
-        write_atomically(self._file, json.dumps(data))
+        with contextlib.suppress(OSError):  # nothing depends on it, and a full disk may have space again
+            write_atomically(self._file, json.dumps(data))

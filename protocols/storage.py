@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from protocols.errors import CorruptFileError, InputError
+from protocols.errors import CorruptFileError, DiskFullError, InputError
 from protocols.identity import digest, file_digest
 from protocols.model import Model
 
@@ -18,6 +20,8 @@ __all__ = [
     "PROVENANCE_NAME",
     "RESULT_NAME",
     "load_outputs",
+    "name_full_disk",
+    "read_outputs",
     "save_outputs",
     "set_aside",
     "sync_directory",
@@ -53,10 +57,26 @@ def write_atomically(path: Path, data: str | bytes, *, durable: bool = False) ->
                 file.flush()
                 os.fsync(file.fileno())
         draft.replace(path)
-    finally:
+    except BaseException:
         draft.unlink(missing_ok=True)
+        raise
     if durable:
         sync_directory(path.parent)
+
+
+@contextmanager
+def name_full_disk(directory: Path) -> Iterator[None]:
+    """Turn the system's error of a full disk into one that says which directory, and what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+        reason = os.strerror(error.errno)
+        raise DiskFullError(
+            f"{directory}: {reason}; make space on this disk and run the same command again: it goes on where"
+            " it stopped"
+        ) from error
 
 
 def sync_file(path: Path) -> None:
@@ -109,12 +129,15 @@ def save_outputs(directory: Path, outputs: Model, *, durable: bool) -> None:
             sync_file(directory / name)
     data = {"outputs": relative.model_dump(mode="json"), "files": files}
     write_atomically(directory / RESULT_NAME, json.dumps(data | {"digest": digest(data)}), durable=durable)
+    if durable:
+        sync_directory(directory.parent)
 
 
 def load_outputs(directory: Path, parse: Callable[[dict[str, Any]], _O]) -> _O | None:
     """Return the outputs of a finished protocol, or None when the directory is not finished.
 
-    A result that cannot be read, or whose files are missing or not what was written, is set aside.
+    A result that cannot be read, or whose files are missing or not what was written, is set aside, and the
+    file as well.
 
     Parameters
     ----------
@@ -123,30 +146,47 @@ def load_outputs(directory: Path, parse: Callable[[dict[str, Any]], _O]) -> _O |
     parse
         Makes outputs of plain data; raises ValueError or TypeError for those of another protocol.
     """
+    try:
+        return read_outputs(directory, parse)
+    except CorruptFileError as error:
+        damaged = error.path or directory / RESULT_NAME
+        for path in dict.fromkeys((damaged, directory / RESULT_NAME)):  # the result last: it is what counts
+            if path.exists():
+                set_aside(path, str(error))
+        return None
+
+
+def read_outputs(directory: Path, parse: Callable[[dict[str, Any]], _O]) -> _O | None:
+    """Return the outputs of a finished protocol, or None; touch nothing.
+
+    Raises
+    ------
+    CorruptFileError
+        The result or one of its files is not what was written.
+    """
     path = directory / RESULT_NAME
     try:
         text = path.read_bytes()
     except FileNotFoundError:
         return None
     try:
-        return _checked(directory, text, parse)
-    except (ValueError, KeyError, TypeError, CorruptFileError) as error:
-        set_aside(path, " ".join(str(error).split()))
-        return None
+        data = json.loads(text)
+        if data.pop("digest") != digest(data):
+            raise CorruptFileError(f"{RESULT_NAME} is not what was written", path)
+        for name, record in data["files"].items():
+            _compare(directory, name, record)
+        return _map_paths(parse(data["outputs"]), lambda path: directory / path)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise CorruptFileError(" ".join(str(error).split()), path) from error
 
 
-def _checked(directory: Path, text: bytes, parse: Callable[[dict[str, Any]], _O]) -> _O:
-    data = json.loads(text)
-    if data.pop("digest") != digest(data):
-        raise CorruptFileError(f"{RESULT_NAME} is not what was written")
-    for name, record in data["files"].items():
-        file = directory / name
-        found = file.stat().st_size if file.exists() else None
-        if found != record["size"]:
-            raise CorruptFileError(f"{name} has {found} bytes where {record['size']} were written")
-        if file_digest(file) != record["sha256"]:
-            raise CorruptFileError(f"{name} is not what was written")
-    return _map_paths(parse(data["outputs"]), lambda path: directory / path)
+def _compare(directory: Path, name: str, record: dict[str, Any]) -> None:
+    file = directory / name
+    found = file.stat().st_size if file.exists() else None
+    if found != record["size"]:
+        raise CorruptFileError(f"{name} has {found} bytes where {record['size']} were written", file)
+    if file_digest(file) != record["sha256"]:
+        raise CorruptFileError(f"{name} is not what was written", file)
 
 
 def _inside(directory: Path, path: Path) -> Path:
