@@ -18,15 +18,12 @@ from protocols.progress import show_progress
 from protocols.properties.base import Property
 from protocols.quantities import describe_quantity
 from protocols.result import PropertyResult
-from protocols.run import GraphRun
+from protocols.run import ESTIMATES_NAME, GraphRun
 from protocols.settings import SimulationSettings
 from protocols.storage import write_atomically
 from protocols.workers import BackendWorkers, InProcessWorkers, Workers
 
-__all__ = ["ESTIMATES_NAME", "Estimation"]
-
-ESTIMATES_NAME = "estimates.json"
-"""Where each property of a run stands, in a file of this name in its directory."""
+__all__ = ["Estimation"]
 
 
 class Estimation:

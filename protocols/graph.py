@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from protocols.execution import Task, execute_task
 from protocols.model import Model
 from protocols.protocol import Protocol, upstream_first
 from protocols.run import GraphRun
-from protocols.workers import BackendWorkers
+from protocols.workers import BackendWorkers, CallersThread
 from workflow_backends.backend import CalculationBackend
+from workflow_backends.errors import InputFailedError
 from workflow_backends.resources import ComputeResources
 
 __all__ = ["WorkflowGraph"]
@@ -74,16 +74,11 @@ class WorkflowGraph:
             By identity: the outputs, or the error of a protocol that failed. What depends on a failed one
             is left out.
         """
-        home, owned = Path(directory).resolve(), resources or ComputeResources()
-        outcomes: dict[str, Model | Exception] = {}
-        for protocol in self:
-            upstream = {p.identity: outcomes.get(p.identity) for p in protocol.upstream}
-            if all(isinstance(item, Model) for item in upstream.values()):
-                task = Task.of(protocol, home / protocol.label)
-                try:
-                    outcomes[protocol.identity] = protocol.parse_outputs(
-                        vars(execute_task(task, upstream, owned))
-                    )
-                except Exception as error:  # noqa: BLE001  # handed to the caller, who reports it
-                    outcomes[protocol.identity] = error
-        return outcomes
+        run = GraphRun(directory, CallersThread(resources or ComputeResources()))
+        run.need(self, owner=self)
+        outcomes = {protocol.identity: run.outcome(protocol) for protocol in self}
+        return {
+            identity: outcome
+            for identity, outcome in outcomes.items()
+            if isinstance(outcome, Model | Exception) and not isinstance(outcome, InputFailedError)
+        }

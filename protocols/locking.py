@@ -25,7 +25,7 @@ import psutil
 
 from protocols.errors import DirectoryLockedError
 
-__all__ = ["LOCK_NAME", "DirectoryLock", "Holder"]
+__all__ = ["LOCK_NAME", "DirectoryLock", "Holder", "holder_of"]
 
 LOCK_NAME = "lock.json"
 HEARTBEAT_S = 5.0
@@ -74,6 +74,11 @@ class Holder:
         return (
             started is not None and not abs(started - self.started) >= 1.0
         )  # not a number: one we may not see
+
+    def has_beaten(self, directory: Path) -> bool:
+        """Tell whether the heartbeat is recent, if clocks agree: good for a look, not for a lock."""
+        beat = _beat_of(directory / LOCK_NAME)
+        return beat is not None and time.time() - beat / 1e9 < STALE_AFTER_S
 
     def __str__(self) -> str:
         return f"process {self.pid} on {self.host}"
@@ -251,6 +256,11 @@ class DirectoryLock:
                 fcntl.flock(file, fcntl.LOCK_EX)
             if _read(self._path) == dead:
                 self._path.unlink(missing_ok=True)
+
+
+def holder_of(directory: Path) -> Holder | None:
+    """Return who holds a directory, dead or alive; None when nobody does, or the lock cannot be read."""
+    return _read(directory / LOCK_NAME)
 
 
 def _read(path: Path) -> Holder | None:

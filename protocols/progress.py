@@ -16,7 +16,7 @@ from protocols.locking import LOCK_NAME
 from protocols.run import GraphRun
 from protocols.simulation import PROGRESS_NAME
 
-__all__ = ["RunningSimulation", "Watcher", "read_progress", "show_progress"]
+__all__ = ["RunningSimulation", "Watcher", "describe_summary", "read_progress", "show_progress"]
 
 _REFRESHES_A_SECOND = 2
 _SHOWN = 20  # rows of properties and of simulations: a screen, not a scroll
@@ -63,7 +63,7 @@ class Watcher:
         waiting = total - done - len(running)
         table.add_row(f"[bold]protocols[/] {done} done, {len(running)} running, {waiting} waiting")
         for summary in self._summaries()[:_SHOWN]:
-            table.add_row(summary["property"], _estimate(summary))
+            table.add_row(summary["property"], describe_summary(summary))
         for home in running[:_SHOWN]:
             simulation = read_progress(home)
             if simulation is not None:
@@ -73,7 +73,7 @@ class Watcher:
         return table
 
 
-def _estimate(summary: dict[str, Any]) -> str:
+def describe_summary(summary: dict[str, Any]) -> str:
     """Return a property's value so far, beside its target."""
     if summary["value"] is None:
         return f"round {summary['round']}"

@@ -18,10 +18,13 @@ from protocols.storage import ERROR_NAME, load_outputs, write_atomically
 from protocols.workers import Upstream, Workers
 from workflow_backends.errors import InputFailedError
 
-__all__ = ["INDEX_NAME", "GraphRun"]
+__all__ = ["ESTIMATES_NAME", "INDEX_NAME", "GraphRun"]
 
 INDEX_NAME = "protocols.jsonl"
 """One line for each protocol of a run: its label and what it depends on."""
+
+ESTIMATES_NAME = "estimates.json"
+"""Where each property of a run stands."""
 
 
 class _Node:

@@ -17,7 +17,7 @@ from workflow_backends.errors import InputFailedError
 from workflow_backends.machine import available_cpus
 from workflow_backends.resources import ComputeResources
 
-__all__ = ["BackendWorkers", "InProcessWorkers", "Upstream", "Workers"]
+__all__ = ["BackendWorkers", "CallersThread", "InProcessWorkers", "Upstream", "Workers"]
 
 _Future = concurrent.futures.Future[SimpleNamespace]
 Upstream = Mapping[str, Model | _Future]
@@ -127,6 +127,45 @@ class InProcessWorkers(Workers):
         inputs = {identity: _outputs(item) for identity, item in upstream.items()}
         with interruptible(stop):
             return execute_task(task, inputs, self._resources)
+
+
+class CallersThread(Workers):
+    """The thread that submits: a task has ended when `submit` returns.
+
+    Parameters
+    ----------
+    resources
+        What tasks may use.
+    """
+
+    number_for_simulations = 1
+
+    def __init__(self, resources: ComputeResources) -> None:
+        self._resources = resources
+
+    def submit(
+        self,
+        task: Task,
+        upstream: Upstream,
+        *,
+        uses_gpu: bool,  # noqa: ARG002  # there is one place to run
+        done: Callable[[], object],
+    ) -> _Future:
+        """Execute the task; what it depends on was submitted before it."""
+        future = _Future()
+        try:
+            inputs = {identity: _outputs(item) for identity, item in upstream.items()}
+            future.set_result(execute_task(task, inputs, self._resources))
+        except Exception as error:  # noqa: BLE001  # handed to the caller, who reports it
+            future.set_exception(error)
+        done()
+        return future
+
+    def cancel(self, future: _Future, reason: str) -> None:
+        """Do nothing: whatever was submitted has ended."""
+
+    def close(self) -> None:
+        """Do nothing: nothing runs any more."""
 
 
 def _outputs(item: Model | _Future) -> Model | SimpleNamespace:

@@ -1,0 +1,232 @@
+"""What a run directory tells, from another terminal, while the run goes on and after it.
+
+``python -m protocols.status DIRECTORY`` prints it; ``--all`` lists finished protocols too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from protocols.errors import InputError
+from protocols.locking import LOCK_NAME, Holder, holder_of
+from protocols.progress import describe_summary, read_progress
+from protocols.run import ESTIMATES_NAME, INDEX_NAME
+from protocols.storage import ERROR_NAME, PROVENANCE_NAME, RESULT_NAME
+
+__all__ = ["ProtocolState", "ProtocolStatus", "RunStatus", "run_status"]
+
+
+class ProtocolState(StrEnum):
+    """What became of a protocol so far."""
+
+    finished = "finished"
+    running = "running"
+    failed = "failed"
+    interrupted = "interrupted"
+    waiting = "waiting"
+
+
+@dataclass(frozen=True)
+class ProtocolStatus:
+    """One protocol of a run.
+
+    Parameters
+    ----------
+    label
+        Type and identity.
+    state
+        Interrupted: begun and not finished, and nobody works on it.
+    directory
+        Its own.
+    upstream
+        Labels of those it depends on.
+    worker
+        The process that executes or executed it.
+    seconds
+        It took, or takes so far.
+    error
+        Why it failed, when it was last tried.
+    fraction, ns_per_day
+        How far a running simulation is, and its speed.
+    """
+
+    label: str
+    state: ProtocolState
+    directory: Path
+    upstream: tuple[str, ...]
+    worker: str | None = None
+    seconds: float | None = None
+    error: str | None = None
+    fraction: float | None = None
+    ns_per_day: float | None = None
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """A run directory.
+
+    Parameters
+    ----------
+    directory
+        Of the run.
+    holder
+        The process that drives the run; None when nobody does.
+    protocols
+        All that the run has asked for, upstream first.
+    estimates
+        Where each property stands, as plain data: property, round, value, standard_error, target, unit,
+        n_effective, status, reason.
+    """
+
+    directory: Path
+    holder: str | None
+    protocols: tuple[ProtocolStatus, ...]
+    estimates: tuple[dict[str, Any], ...]
+
+    @property
+    def counts(self) -> dict[ProtocolState, int]:
+        """How many protocols are in each state."""
+        counted = Counter(protocol.state for protocol in self.protocols)
+        return {state: counted[state] for state in ProtocolState}
+
+    def __str__(self) -> str:
+        counts = ", ".join(f"{number} {state}" for state, number in self.counts.items() if number)
+        driver = f"driven by {self.holder}" if self.holder else "nobody drives it"
+        return f"{self.directory}: {counts or 'no protocol'}; {driver}"
+
+
+def run_status(directory: Path | str) -> RunStatus:
+    """Read the status of a run from its directory; nothing in it is changed.
+
+    Parameters
+    ----------
+    directory
+        That was given to `estimate`, or to a WorkflowGraph.
+
+    Raises
+    ------
+    InputError
+        There is no run in this directory.
+    """
+    home = Path(directory).resolve()
+    try:
+        lines = (home / INDEX_NAME).read_text().splitlines()
+    except OSError as error:
+        raise InputError(f"directory: {str(home)!r} holds no run: {error.strerror} ({INDEX_NAME})") from None
+    holder = holder_of(home)
+    estimates = _read(home / ESTIMATES_NAME)
+    return RunStatus(
+        home,
+        str(holder) if holder is not None and _lives(home, holder) else None,
+        tuple(_protocol(home, entry) for entry in _entries(lines)),
+        tuple(estimates) if isinstance(estimates, list) else (),
+    )
+
+
+def _entries(lines: list[str]) -> Iterator[dict[str, Any]]:
+    for line in lines:
+        try:
+            entry = json.loads(line)
+            yield {"label": entry["label"], "upstream": tuple(entry["upstream"])}
+        except (ValueError, KeyError, TypeError):
+            continue  # being written, or cut short
+
+
+def _protocol(run: Path, entry: dict[str, Any]) -> ProtocolStatus:
+    home = run / entry["label"]
+    known: dict[str, Any] = entry | {"directory": home}
+    if (home / RESULT_NAME).exists():
+        return ProtocolStatus(**known, state=ProtocolState.finished, **_history(home))
+    holder = holder_of(home)
+    if holder is not None and _lives(home, holder):
+        known |= {"worker": str(holder), "seconds": _age(home / LOCK_NAME)}
+        progress = read_progress(home)
+        if progress is not None:
+            known |= {"fraction": progress.fraction, "ns_per_day": progress.ns_per_day}
+        return ProtocolStatus(**known, state=ProtocolState.running)
+    error = _read(home / ERROR_NAME)
+    if isinstance(error, dict):
+        return ProtocolStatus(**known, state=ProtocolState.failed, error=str(error.get("error")))
+    begun = home.exists()
+    return ProtocolStatus(**known, state=ProtocolState.interrupted if begun else ProtocolState.waiting)
+
+
+def _history(home: Path) -> dict[str, Any]:
+    """Return who executed a finished protocol, and how long it took."""
+    record = _read(home / PROVENANCE_NAME)
+    try:
+        took = datetime.fromisoformat(record["finished"]) - datetime.fromisoformat(record["started"])
+        return {"worker": f"process {record['pid']} on {record['host']}", "seconds": took.total_seconds()}
+    except (ValueError, KeyError, TypeError):
+        return {}
+
+
+def _lives(home: Path, holder: Holder) -> bool:
+    """Tell whether a lock's holder still works, as far as can be told without waiting."""
+    return holder.is_alive if holder.is_local else holder.has_beaten(home)
+
+
+def _age(file: Path) -> float | None:
+    try:
+        return max(0.0, time.time() - file.stat().st_ctime)
+    except OSError:
+        return None
+
+
+def _read(file: Path) -> Any:
+    try:
+        return json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def _table(status: RunStatus, *, everything: bool) -> Table:
+    table = Table("protocol", "state", "worker", "time", "", box=None, header_style="bold")
+    for protocol in status.protocols:
+        if everything or protocol.state not in {ProtocolState.finished, ProtocolState.waiting}:
+            seconds = "" if protocol.seconds is None else f"{protocol.seconds:.0f} s"
+            speed = ""
+            if protocol.fraction is not None:
+                speed = f"{protocol.fraction:.0%}, {protocol.ns_per_day:.1f} ns/day"
+            table.add_row(
+                protocol.label, protocol.state, protocol.worker or "", seconds, protocol.error or speed
+            )
+    return table
+
+
+def main() -> int:
+    """Print the status; exit with 1 when a protocol failed, with 2 when there is no run."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("directory", type=Path)
+    parser.add_argument("--all", action="store_true", help="list finished and waiting protocols too")
+    arguments = parser.parse_args()
+    console = Console(soft_wrap=True)
+    try:
+        status = run_status(arguments.directory)
+    except InputError as error:
+        Console(stderr=True, soft_wrap=True).print(str(error), markup=False)
+        return 2
+    console.print(str(status), markup=False, highlight=False)
+    for estimate in status.estimates:
+        console.print(f"{estimate['property']}: {describe_summary(estimate)}", markup=False, highlight=False)
+    table = _table(status, everything=arguments.all)
+    if table.row_count:
+        console.print(table)
+    return 1 if status.counts[ProtocolState.failed] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

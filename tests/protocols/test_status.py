@@ -1,0 +1,114 @@
+import subprocess
+import sys
+import threading
+from typing import ClassVar
+
+import pytest
+
+from protocols.errors import InputError
+from protocols.locking import DirectoryLock
+from protocols.protocol import Protocol
+from protocols.run import INDEX_NAME, GraphRun
+from protocols.status import ProtocolState, run_status
+from protocols.workers import InProcessWorkers
+
+
+class Step(Protocol):
+    value: float
+    fails: bool = False
+
+    class Outputs(Protocol.Outputs):
+        value: float
+
+    def execute(self, directory, available_resources):
+        if self.fails:
+            raise RuntimeError("no luck")
+        return self.Outputs(value=self.value)
+
+
+class Wait(Protocol):
+    class Outputs(Protocol.Outputs):
+        value: float
+
+    started: ClassVar = threading.Event()
+    go_on: ClassVar = threading.Event()
+
+    def execute(self, directory, available_resources):
+        self.started.set()
+        self.go_on.wait(60)
+        return self.Outputs(value=1)
+
+
+def finish(directory, *protocols):
+    workers = InProcessWorkers()
+    run = GraphRun(directory, workers)
+    run.need(protocols, "me")
+    ended = set()
+    while not set(protocols) <= ended:
+        ended |= set(run.wait())
+    workers.close()
+
+
+def state_of(directory, protocol):
+    return next(item for item in run_status(directory).protocols if item.label == protocol.label)
+
+
+def test_finished_failed_and_never_reached_are_told_apart(tmp_path):
+    good, bad = Step(value=1), Step(value=2, fails=True)
+    after = Step(value=bad.output.value)
+    finish(tmp_path, good, after)
+    assert state_of(tmp_path, good).state is ProtocolState.finished
+    assert state_of(tmp_path, good).worker.startswith("process ")
+    assert state_of(tmp_path, good).seconds >= 0
+    assert state_of(tmp_path, bad).state is ProtocolState.failed
+    assert state_of(tmp_path, bad).error == "RuntimeError: no luck"
+    assert state_of(tmp_path, after).state is ProtocolState.waiting
+    assert state_of(tmp_path, after).upstream == (bad.label,)
+    assert "1 finished, 1 failed, 1 waiting; nobody drives it" in str(run_status(tmp_path))
+
+
+def test_what_runs_names_its_worker_and_what_died_is_interrupted(tmp_path):
+    wait, workers = Wait(), InProcessWorkers()
+    run = GraphRun(tmp_path, workers)
+    with DirectoryLock(tmp_path):
+        run.need([wait], "me")
+        assert Wait.started.wait(30)
+        assert state_of(tmp_path, wait).state is ProtocolState.running
+        assert state_of(tmp_path, wait).worker == run_status(tmp_path).holder
+        Wait.go_on.set()
+        list(run.wait())
+    workers.close()
+    assert run_status(tmp_path).holder is None
+    (tmp_path / wait.label / "result.json").unlink()
+    assert state_of(tmp_path, wait).state is ProtocolState.interrupted
+
+
+def test_a_failure_is_forgotten_once_the_protocol_is_finished(tmp_path):
+    step = Step(value=2)
+    finish(tmp_path, step)
+    (tmp_path / step.label / "error.json").write_text('{"error": "an old one"}')
+    assert state_of(tmp_path, step).state is ProtocolState.finished
+    assert state_of(tmp_path, step).error is None
+
+
+def test_a_torn_index_and_a_directory_without_a_run(tmp_path):
+    finish(tmp_path, Step(value=1))
+    with (tmp_path / INDEX_NAME).open("a") as file:
+        file.write('{"label": "Ste')
+    assert len(run_status(tmp_path).protocols) == 1
+    with pytest.raises(InputError, match="holds no run"):
+        run_status(tmp_path / "nowhere")
+
+
+def test_the_command_prints_it_and_exits_with_what_it_found(tmp_path):
+    def command(directory):
+        line = [sys.executable, "-m", "protocols.status", str(directory), "--all"]
+        return subprocess.run(line, capture_output=True, text=True, check=False)
+
+    bad = Step(value=2, fails=True)
+    finish(tmp_path, bad, Step(value=1))
+    printed = command(tmp_path)
+    assert printed.returncode == 1
+    assert "RuntimeError: no luck" in printed.stdout
+    assert bad.label in printed.stdout
+    assert command(tmp_path / "nowhere").returncode == 2
