@@ -76,6 +76,7 @@ class WorkflowGraph:
         """
         run = GraphRun(directory, CallersThread(resources or ComputeResources()))
         run.need(self, owner=self)
+        list(run.wait(0))  # notes what failed
         outcomes = {protocol.identity: run.outcome(protocol) for protocol in self}
         return {
             identity: outcome

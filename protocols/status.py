@@ -17,9 +17,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
 from protocols.errors import InputError
 from protocols.locking import LOCK_NAME, Holder, holder_of
 from protocols.progress import describe_summary, read_progress
@@ -193,18 +190,13 @@ def _read(file: Path) -> Any:
         return None
 
 
-def _table(status: RunStatus, *, everything: bool) -> Table:
-    table = Table("protocol", "state", "worker", "time", "", box=None, header_style="bold")
-    for protocol in status.protocols:
-        if everything or protocol.state not in {ProtocolState.finished, ProtocolState.waiting}:
-            seconds = "" if protocol.seconds is None else f"{protocol.seconds:.0f} s"
-            speed = ""
-            if protocol.fraction is not None:
-                speed = f"{protocol.fraction:.0%}, {protocol.ns_per_day:.1f} ns/day"
-            table.add_row(
-                protocol.label, protocol.state, protocol.worker or "", seconds, protocol.error or speed
-            )
-    return table
+def _line(protocol: ProtocolStatus) -> str:
+    took = "" if protocol.seconds is None else f"{protocol.seconds:.0f} s"
+    detail = protocol.error or ""
+    if protocol.fraction is not None:
+        detail = f"{protocol.fraction:.0%}, {protocol.ns_per_day:.1f} ns/day"
+    words = f"{protocol.state:<12} {protocol.label:<42} {protocol.worker or '':<28} {took:>8}  {detail}"
+    return words.rstrip()
 
 
 def main() -> int:
@@ -213,18 +205,17 @@ def main() -> int:
     parser.add_argument("directory", type=Path)
     parser.add_argument("--all", action="store_true", help="list finished and waiting protocols too")
     arguments = parser.parse_args()
-    console = Console(soft_wrap=True)
     try:
         status = run_status(arguments.directory)
     except InputError as error:
-        Console(stderr=True, soft_wrap=True).print(str(error), markup=False)
+        print(error, file=sys.stderr)
         return 2
-    console.print(str(status), markup=False, highlight=False)
+    print(status)
     for estimate in status.estimates:
-        console.print(f"{estimate['property']}: {describe_summary(estimate)}", markup=False, highlight=False)
-    table = _table(status, everything=arguments.all)
-    if table.row_count:
-        console.print(table)
+        print(f"{estimate['property']}: {describe_summary(estimate)}")
+    for protocol in status.protocols:
+        if arguments.all or protocol.state not in {ProtocolState.finished, ProtocolState.waiting}:
+            print(_line(protocol))
     return 1 if status.counts[ProtocolState.failed] else 0
 
 
