@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+from protocols.document import read_document, write_document
+from protocols.drawing import dot, mermaid
 from protocols.execution import Task, execute_task
 from protocols.model import Model
 from protocols.protocol import Protocol
+from protocols.references import add_with_upstream
 from protocols.storage import load_outputs
+from protocols.text import json_text, parse_json, parse_yaml, yaml_text
 from workflow_backends.resources import ComputeResources
 
 __all__ = ["WorkflowGraph"]
@@ -33,14 +37,7 @@ class WorkflowGraph:
 
     def add(self, protocol: Protocol) -> None:
         """Add a protocol and all upstream of it; those already there, by identity, are merged."""
-        pending = [protocol]
-        while pending:
-            last = pending[-1]
-            missing = [p for p in last.upstream if p.identity not in self._protocols]
-            if missing:
-                pending.extend(missing)
-            else:
-                self._protocols.setdefault(pending.pop().identity, last)
+        add_with_upstream(protocol, self._protocols)
 
     def __iter__(self) -> Iterator[Protocol]:
         """Iterate upstream first."""
@@ -97,3 +94,41 @@ class WorkflowGraph:
                 except Exception as error:  # noqa: BLE001  # handed to the caller, who reports it
                     outcomes[protocol.identity] = error
         return outcomes
+
+    def to_json(self) -> str:
+        """Return every protocol and its wiring as a JSON document.
+
+        Raises
+        ------
+        InputError
+            A class or an input could not be read back as it is.
+        """
+        return json_text(write_document(self))
+
+    def to_yaml(self) -> str:
+        """Return the document of `to_json` as YAML."""
+        return yaml_text(write_document(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Return the graph of a JSON document; equal protocols are merged.
+
+        Raises
+        ------
+        InputError
+            The document is not one; the message names the protocol and the input.
+        """
+        return cls(read_document(parse_json(text), Protocol).values())
+
+    @classmethod
+    def from_yaml(cls, text: str) -> Self:
+        """Return the graph of a YAML document, as `from_json` does."""
+        return cls(read_document(parse_yaml(text), Protocol).values())
+
+    def to_mermaid(self) -> str:
+        """Return the graph as a Mermaid flowchart; what runs on a GPU has a colour of its own."""
+        return mermaid(self)
+
+    def to_dot(self) -> str:
+        """Return the graph in the DOT language of Graphviz; what runs on a GPU has a colour of its own."""
+        return dot(self)

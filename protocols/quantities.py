@@ -31,6 +31,7 @@ __all__ = [
     "Time",
     "canonical",
     "describe_quantity",
+    "exact_text",
     "quantity",
     "unit_symbol",
 ]
@@ -120,6 +121,11 @@ def canonical(value: Quantity) -> str:
     return f"{base.magnitude:.12g} {base.units:~D}".strip()
 
 
+def exact_text(value: Quantity) -> str:
+    """Return the quantity as a string that reads back exactly."""
+    return f"{value.magnitude!r} {value.units:D}"
+
+
 def describe_quantity(value: Quantity) -> str:
     """Return the quantity as a person reads it: "298.15 K", "1 atm", "0.95 g/mL"."""
     return f"{value.magnitude:.6g} {unit_symbol(value)}".strip()
@@ -156,7 +162,7 @@ class Dimension:
         return core_schema.with_info_plain_validator_function(
             self._validate,
             serialization=core_schema.plain_serializer_function_ser_schema(
-                lambda value: f"{value.magnitude!r} {value.units:D}", return_schema=core_schema.str_schema()
+                exact_text, return_schema=core_schema.str_schema()
             ),
         )
 
