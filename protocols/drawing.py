@@ -62,8 +62,9 @@ def _arrows(names: dict[str, str], protocols: Iterable[Protocol]) -> Iterator[_A
 
 
 def _mermaid_text(text: str) -> str:
-    # Mermaid takes entities, with # in place of &; quotes and brackets would end the label.
-    return html.escape(text.replace("#", "&num;")).replace("&amp;num;", "&num;").replace("&", "#")
+    # Mermaid takes entities with # in place of &; a quote would end the label.
+    entities = html.escape(text, quote=False).replace('"', "&quot;").replace("#", "&num;")
+    return entities.replace("&", "#")
 
 
 def _dot_text(*lines: str) -> str:

@@ -31,7 +31,7 @@ from protocols.identity import content, digest, source_digest
 from protocols.model import Model
 from protocols.references import OutputNames, add_with_upstream, references_in
 from protocols.text import json_text, parse_json, parse_yaml, yaml_text
-from protocols.wiring import check_wiring
+from protocols.wiring import wired
 from workflow_backends.resources import ComputeResources
 
 __all__ = ["Protocol"]
@@ -80,8 +80,7 @@ class Protocol(Model, ABC):
     ) -> Any:
         if next(references_in(value), None) is None:
             return validate(value)
-        check_wiring(cls, str(info.field_name), value)
-        return tuple(value) if isinstance(value, list) else value
+        return wired(cls, str(info.field_name), value)
 
     def to_json(self) -> str:
         """Return the protocol and everything upstream of it as a JSON document.

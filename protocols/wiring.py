@@ -13,9 +13,18 @@ from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
 import pint
-from pydantic import BaseModel, BeforeValidator, PlainValidator, RootModel, WrapValidator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    PlainValidator,
+    RootModel,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    create_model,
+)
 
 from protocols.errors import InputError
+from protocols.model import Model
 from protocols.quantities import Dimension
 from protocols.references import OutputReference, references_in
 
@@ -24,7 +33,7 @@ if TYPE_CHECKING:
 
     from protocols.protocol import Protocol
 
-__all__ = ["check_wiring"]
+__all__ = ["wired"]
 
 _SEQUENCES = (list, tuple, set, frozenset, Sequence)
 _SCALARS = (bool, int, float, complex, str, bytes, PurePath, Enum, pint.Quantity, BaseModel)
@@ -56,8 +65,8 @@ class _Kind(NamedTuple):
 _Kinds = tuple[_Kind, ...] | None  # None: anything
 
 
-def check_wiring(cls: type[Protocol], field: str, value: Any) -> None:
-    """Refuse an input with references of which one is an output of a type that the input cannot take.
+def wired(cls: type[Protocol], field: str, value: Any) -> Any:
+    """Return an input with references in it, checked as far as can be told before anything has run.
 
     Parameters
     ----------
@@ -66,14 +75,56 @@ def check_wiring(cls: type[Protocol], field: str, value: Any) -> None:
     field
         The name of the input.
     value
-        A reference, or references in lists, tuples and dicts.
+        A reference, or references among other values in lists, tuples and dicts.
+
+    Returns
+    -------
+    Any
+        The input, in which all that is no reference has become what the field declares.
 
     Raises
     ------
     InputError
-        Names the input, what it takes, the output, and what that is.
+        An output is of a type that the input cannot take, or a value is not allowed; the message names both
+        sides.
     """
-    _check(_input_kinds(cls, field), value, field)
+    taken = _input_kinds(cls, field)
+    _check(taken, value, field)
+    if taken is None or isinstance(value, OutputReference):
+        return tuple(value) if isinstance(value, list) else value
+    return getattr(_holder(cls, field)(**{field: value}), field)
+
+
+@lru_cache(maxsize=1024)
+def _holder(cls: type[Protocol], field: str) -> type[Model]:
+    """Return a model of the field alone that takes references for its items."""
+    declared = cls.model_fields[field]
+    annotation: Any = Annotated[(_open(declared.annotation), *declared.metadata, _KEEP)]
+    return create_model(cls.__name__, __base__=Model, **{field: (annotation, ...)})  # type: ignore[call-overload, no-any-return]
+
+
+def _open(annotation: Any) -> Any:
+    """Return the annotation of a container with one that takes references for its items."""
+    origin, args = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return Annotated[(_open(args[0]), *args[1:])]
+    if origin in {Union, UnionType}:
+        return Union[tuple(_open(arg) for arg in args)]  # noqa: UP007  # the members are not known here
+    if _is_container(origin):
+        items = tuple(arg if arg is Ellipsis else Annotated[_open(arg), _KEEP] for arg in args)
+        return origin[items] if origin is tuple or len(items) > 1 else origin[items[0]]
+    return annotation
+
+
+def _is_container(cls: Any) -> bool:
+    return isinstance(cls, type) and issubclass(cls, (*_SEQUENCES, Mapping))
+
+
+def _keep_reference(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+    return value if isinstance(value, OutputReference) else validate(value)
+
+
+_KEEP = WrapValidator(_keep_reference)
 
 
 def _check(taken: _Kinds, value: Any, where: str) -> None:
@@ -187,22 +238,24 @@ def _fits(given: _Kinds, taken: _Kinds) -> bool:
 def _one_fits(given: _Kind, taken: _Kind) -> bool:
     if issubclass(given.cls, pint.Quantity) and issubclass(taken.cls, pint.Quantity):
         return given.dimension == taken.dimension or None in (given.dimension, taken.dimension)
-    if _is_sequence(given.cls) and _is_sequence(taken.cls):
-        return _items_fit(given, taken)
-    if issubclass(given.cls, Mapping) and issubclass(taken.cls, Mapping):
+    if any(is_one(given.cls) and is_one(taken.cls) for is_one in (_is_sequence, _is_mapping)):
         return _items_fit(given, taken)
     if issubclass(given.cls, taken.cls) or issubclass(taken.cls, given.cls):
         return True
     if issubclass(given.cls, int) and issubclass(taken.cls, float | complex):
         return True
-    # Text is how these are written, and a member of an Enum is found by its value.
-    return (given.cls is str and issubclass(taken.cls, PurePath | pint.Quantity)) or issubclass(
-        taken.cls, Enum
-    )
+    # Text is how paths and quantities are written, and a member of an Enum is found by its value.
+    if issubclass(taken.cls, Enum):
+        return given.cls in {int, float, str}
+    return given.cls is str and issubclass(taken.cls, PurePath | pint.Quantity)
 
 
 def _is_sequence(cls: type) -> bool:
     return issubclass(cls, _SEQUENCES) and not issubclass(cls, str | bytes)
+
+
+def _is_mapping(cls: type) -> bool:
+    return issubclass(cls, Mapping)
 
 
 def _items_fit(given: _Kind, taken: _Kind) -> bool:
