@@ -1,6 +1,7 @@
 """Protocols and workflow graphs that estimate physical properties with OpenMM."""
 
 from protocols.analysis import AverageObservable
+from protocols.convergence import Limits
 from protocols.coordinates import BuildCoordinatesPackmol
 from protocols.errors import ExecutionError, InputError, ProtocolsError
 from protocols.estimate import aestimate, estimate
@@ -27,6 +28,7 @@ __all__ = [
     "Density",
     "ExecutionError",
     "InputError",
+    "Limits",
     "OpenMMEnergyMinimisation",
     "OpenMMForceField",
     "OpenMMSimulation",

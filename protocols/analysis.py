@@ -26,7 +26,8 @@ class AverageObservable(Protocol):
     observable
         Name of a column, such as "density".
     observables_files
-        Tables of `OpenMMSimulation`, one a replica, with frames at equal intervals.
+        Tables of `OpenMMSimulation`, with frames at equal intervals: one a replica, or several in order where
+        a replica was continued.
     minimum_discard
         Fraction of each replica that is left out at its start whatever is detected.
 
@@ -37,7 +38,7 @@ class AverageObservable(Protocol):
     """
 
     observable: str
-    observables_files: Annotated[tuple[Path, ...], Field(min_length=1)]
+    observables_files: Annotated[tuple[Path | tuple[Path, ...], ...], Field(min_length=1)]
     minimum_discard: Annotated[float, Field(ge=0, lt=1)] = MINIMUM_DISCARD
 
     class Outputs(Protocol.Outputs):
@@ -67,10 +68,15 @@ class AverageObservable(Protocol):
 
     def execute(self, directory: Path, available_resources: ComputeResources) -> Outputs:  # noqa: ARG002
         """Average."""
-        columns = [read_observable(file, self.observable) for file in self.observables_files]
-        interval = read_observable(self.observables_files[0], "time")[0][0]
-        estimate = pooled_mean([values for values, _ in columns], self.minimum_discard)
-        unit, error = columns[0][1], estimate.standard_error
+        replicas = [files if isinstance(files, tuple) else (files,) for files in self.observables_files]
+        series = [
+            np.concatenate([read_observable(file, self.observable)[0] for file in files])
+            for files in replicas
+        ]
+        unit = read_observable(replicas[0][0], self.observable)[1]
+        interval = _frame_interval(replicas[0][0])
+        estimate = pooled_mean(series, self.minimum_discard)
+        error = estimate.standard_error
         return self.Outputs(
             value=registry.Quantity(estimate.mean, unit),
             standard_error=None if error is None else registry.Quantity(error, unit),
@@ -80,6 +86,12 @@ class AverageObservable(Protocol):
             status=estimate.status,
             reason=estimate.reason,
         )
+
+
+def _frame_interval(file: Path) -> float:
+    """Return the time between frames in picoseconds."""
+    times, _ = read_observable(file, "time")
+    return float(times[1] - times[0]) if len(times) > 1 else float(times[0])
 
 
 def read_observable(file: Path, name: str) -> tuple[NDArray[np.float64], str]:

@@ -12,7 +12,8 @@ import numpy as np
 import openmm
 from openmm import unit
 
-from protocols.errors import SimulationError
+from protocols.errors import InputError, SimulationError
+from protocols.interruption import check_interruption
 from protocols.randomness import derived_seed
 from protocols.segments import Checkpoint
 from protocols.settings import DynamicsSettings
@@ -43,6 +44,8 @@ class Engine:
         Temperature, and pressure for a barostat.
     dynamics
         Timestep, friction, barostat interval.
+    continues
+        Whether to go on from the state's velocities, step and time.
     seed
         From which each segment's seeds follow.
     choice
@@ -56,6 +59,7 @@ class Engine:
         state_file: Path,
         state: ThermodynamicState,
         dynamics: DynamicsSettings,
+        continues: bool,
         seed: int,
         choice: PlatformChoice,
     ) -> None:
@@ -77,6 +81,9 @@ class Engine:
         self._periodic = self._system.usesPeriodicBoundaryConditions()
         self._mass = sum(_masses(self._system))
         self._degrees_of_freedom = _degrees_of_freedom(self._system)
+        self._continues = continues
+        self._first_step = int(self._start.getStepCount()) if continues else 0
+        self._first_ps = float(self._start.getTime()._value) if continues else 0.0
         self._steps_per_second = 20.0
         self._context: Any = None
 
@@ -112,8 +119,19 @@ class Engine:
     def _restore_start(self) -> None:
         self._context.setPeriodicBoxVectors(*self._start.getPeriodicBoxVectors())
         self._context.setPositions(self._start.getPositions())
+        if self._continues:
+            self._context.setVelocities(self._velocities())
+            return
         self._context.applyConstraints(self._integrator.getConstraintTolerance())
         self._context.setVelocitiesToTemperature(self._temperature, derived_seed(self._seed, "velocities"))
+
+    def _velocities(self) -> Any:
+        try:
+            return self._start.getVelocities()
+        except openmm.OpenMMException:
+            raise InputError(
+                "state_file: it has no velocities to go on from; give a simulation's, or continues=False"
+            ) from None
 
     def _restore(self, checkpoint: Checkpoint) -> None:
         self._context.setPeriodicBoxVectors(*checkpoint.box)
@@ -154,12 +172,15 @@ class Engine:
                 self._advance(steps_a_frame)
                 rows.append(self._row(step))
             except openmm.OpenMMException as error:
-                raise SimulationError(f"OpenMM stopped before step {step}: {error}") from error
+                raise SimulationError(
+                    f"OpenMM stopped before step {self._first_step + step}: {error}"
+                ) from error
             report(step)
         return rows, time.perf_counter() - began
 
     def _advance(self, steps: int) -> None:
         while steps > 0:
+            check_interruption()
             chunk = max(1, min(steps, int(self._steps_per_second * _SECONDS_A_CALL)))
             began = time.perf_counter()
             self._integrator.step(chunk)
@@ -171,15 +192,20 @@ class Engine:
         potential, kinetic = state.getPotentialEnergy()._value, state.getKineticEnergy()._value
         if not (math.isfinite(potential) and math.isfinite(kinetic)):
             raise SimulationError(
-                f"step {step}: the potential energy is {potential} kJ/mol; start from a relaxed state or "
-                "take a shorter timestep"
+                f"step {self._first_step + step}: the potential energy is {potential} kJ/mol; start from a "
+                "relaxed state or take a shorter timestep"
             )
         temperature = 2 * kinetic / (self._degrees_of_freedom * _GAS_CONSTANT)
-        values = [f"{step * self._timestep:.10g}", repr(potential), repr(kinetic), repr(temperature)]
+        values = [
+            f"{self._first_ps + step * self._timestep:.10g}",
+            repr(potential),
+            repr(kinetic),
+            repr(temperature),
+        ]
         if self._periodic:
             volume = state.getPeriodicBoxVolume()._value
             values += [repr(volume), repr(self._mass / volume * _DALTON_PER_NM3_IN_G_PER_ML)]
-        return f"{step},{','.join(values)}\n"
+        return f"{self._first_step + step},{','.join(values)}\n"
 
     def checkpoint(self) -> Checkpoint:
         """Return where the simulation stands."""
@@ -192,12 +218,12 @@ class Engine:
         )
 
     def serialised(self, checkpoint: Checkpoint, step: int) -> str:
-        """Return a checkpoint, taken at this step, as a serialised OpenMM State."""
+        """Return a checkpoint, taken after so many steps, as a serialised OpenMM State."""
         if self._context is None:
             self._context = open_context(self._system, self._integrator, self._choice)
         self._restore(checkpoint)
-        self._context.setStepCount(step)
-        self._context.setTime(step * self._timestep)
+        self._context.setStepCount(self._first_step + step)
+        self._context.setTime(self._first_ps + step * self._timestep)
         return str(openmm.XmlSerializer.serialize(self._context.getState(positions=True, velocities=True)))
 
 

@@ -9,6 +9,7 @@ __all__ = [
     "DirectoryLockedError",
     "ExecutionError",
     "InputError",
+    "InterruptedRunError",
     "PackingError",
     "ProtocolsError",
     "SimulationError",
@@ -29,6 +30,10 @@ class PackingError(ProtocolsError):
 
 class SimulationError(ProtocolsError):
     """A simulation whose numbers became meaningless, for example an energy that is not finite."""
+
+
+class InterruptedRunError(ProtocolsError):
+    """The work was told to stop; the same command goes on from its last checkpoint."""
 
 
 class CorruptFileError(ProtocolsError):

@@ -1,25 +1,20 @@
-"""From properties to results: check everything, build one graph, run it, collect."""
+"""From properties to results: check everything, run round by round until all are good enough."""
 
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
+import contextlib
+import threading
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from protocols.errors import ExecutionError, InputError
+from protocols.convergence import Limits
+from protocols.estimation import Estimation
 from protocols.forcefield import OpenMMForceField
-from protocols.graph import WorkflowGraph
-from protocols.model import Model
-from protocols.progress import show_progress
-from protocols.properties.base import Property, PropertyWorkflow
-from protocols.protocol import Protocol
+from protocols.properties.base import Property
 from protocols.result import PropertyResult
 from protocols.settings import SimulationSettings
-from protocols.statistics import Status
-from workflow_backends.machine import available_cpus
-from workflow_backends.resources import ComputeResources
 
 __all__ = ["aestimate", "estimate"]
 
@@ -31,6 +26,7 @@ def estimate(
     *,
     directory: Path | str = "estimate",
     settings: SimulationSettings | None = None,
+    limits: Limits | None = None,
     progress: bool | None = None,
 ) -> list[PropertyResult]:
     """Estimate properties and wait for all of them.
@@ -38,7 +34,8 @@ def estimate(
     Parameters
     ----------
     properties
-        What to estimate; work that several share is done once.
+        What to estimate; work that several share is done once. One with a target is simulated in rounds until
+        its standard error has met the target in two rounds in a row.
     force_field
         That covers every molecule.
     backend
@@ -47,31 +44,29 @@ def estimate(
         Of the run. The same command with the same directory goes on where the last one ended.
     settings
         Of the simulations.
+    limits
+        Where to stop although a target is not met.
     progress
         Whether to show progress; None shows it on a terminal only.
 
     Returns
     -------
     list of PropertyResult
-        In the order of `properties`. One that failed carries its error; the others go on.
+        In the order of `properties`. One that failed carries its error, one that did not converge its value
+        and the reason; the others go on.
 
     Raises
     ------
     InputError
         An input is not allowed; nothing has been started then.
+    DirectoryLockedError
+        Another run is under way in the directory.
     """
-    run = _Run(properties, force_field, backend, directory, settings)
-    with show_progress(run.graph, run.directory, progress):
-        if backend is None:
-            return [run.here(index) for index in range(len(run.workflows))]
-        outcomes = run.graph.submit(backend, run.directory)
-        try:
-            concurrent.futures.wait(_futures(outcomes))
-            settled = _settled(outcomes)
-            return [run.result(index, settled) for index in range(len(run.workflows))]
-        except BaseException:
-            _cancel(outcomes)
-            raise
+    estimation = Estimation(
+        properties, force_field, backend, directory=directory, settings=settings, limits=limits
+    )
+    found = dict(estimation.results(progress))
+    return [found[index] for index in range(len(properties))]
 
 
 async def aestimate(
@@ -81,131 +76,38 @@ async def aestimate(
     *,
     directory: Path | str = "estimate",
     settings: SimulationSettings | None = None,
+    limits: Limits | None = None,
     progress: bool | None = None,
 ) -> AsyncIterator[PropertyResult]:
     """Estimate properties and yield each result as soon as it is there.
 
-    Parameters, behaviour and errors are those of `estimate`. Without a backend the work is done in a thread
-    of this process, so that the event loop goes on.
+    Parameters, behaviour and errors are those of `estimate`; it is driven by a thread, so that the event loop
+    goes on. Leaving the iteration, or cancelling it, stops what runs.
     """
-    run = _Run(properties, force_field, backend, directory, settings)
-    with show_progress(run.graph, run.directory, progress):
-        if backend is None:
-            for index in range(len(run.workflows)):
-                yield await asyncio.to_thread(run.here, index)
-            return
-        outcomes = run.graph.submit(backend, run.directory)
-        tasks = [asyncio.ensure_future(run.aresult(index, outcomes)) for index in range(len(run.workflows))]
+    estimation = Estimation(
+        properties, force_field, backend, directory=directory, settings=settings, limits=limits
+    )
+    loop, arrived = asyncio.get_running_loop(), asyncio.Queue[Any]()
+
+    def hand_over(item: object) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has been closed
+            loop.call_soon_threadsafe(arrived.put_nowait, item)
+
+    def drive() -> None:
         try:
-            for task in asyncio.as_completed(tasks):
-                yield await task
-        finally:
-            for task in tasks:
-                task.cancel()
-            _cancel(outcomes)
+            for _, result in estimation.results(progress):
+                hand_over(result)
+            hand_over(None)
+        except BaseException as error:  # noqa: BLE001  # raised where the results are awaited
+            hand_over(error)
 
-
-class _Run:
-    """All properties of one call: their workflows and the graph of them all."""
-
-    def __init__(
-        self,
-        properties: Sequence[Property],
-        force_field: OpenMMForceField,
-        backend: Any,
-        directory: Path | str,
-        settings: SimulationSettings | None,
-    ) -> None:
-        _check(properties, force_field, backend)
-        chosen = settings or SimulationSettings()
-        self.properties = list(properties)
-        self.directory = Path(directory).resolve()
-        self.workflows = [item.workflow(force_field, chosen) for item in self.properties]
-        self.graph = WorkflowGraph(workflow.result for workflow in self.workflows)
-
-    def here(self, index: int) -> PropertyResult:
-        """Execute one property's workflow in this process."""
-        resources = ComputeResources(number_of_threads=available_cpus())
-        graph = WorkflowGraph([self.workflows[index].result])
-        return self.result(index, graph.execute(self.directory, resources))
-
-    async def aresult(self, index: int, outcomes: dict[str, Any]) -> PropertyResult:
-        """Await what one property needs."""
-        settled: dict[str, Model | Exception] = {}
-        for protocol in WorkflowGraph([self.workflows[index].result]):
-            outcome = outcomes[protocol.identity]
-            try:
-                settled[protocol.identity] = outcome if isinstance(outcome, Model) else await outcome
-            except Exception as error:  # noqa: BLE001  # it belongs to the result
-                settled[protocol.identity] = error
-        return self.result(index, settled)
-
-    def result(self, index: int, outcomes: dict[str, Model | Exception]) -> PropertyResult:
-        """Return one property's result; of several errors, the one furthest upstream."""
-        workflow = self.workflows[index]
-        for protocol in WorkflowGraph([workflow.result]):
-            outcome = outcomes.get(protocol.identity)
-            if isinstance(outcome, Exception):
-                return self._failed(index, protocol, outcome)
-        outputs: Any = outcomes[workflow.result.identity]
-        error, unit = outputs.standard_error, self.properties[index].unit
-        platform, speed = _platform_and_speed(workflow, outcomes)
-        return PropertyResult(
-            property=self.properties[index],
-            status=outputs.status,
-            protocol=workflow.result.label,
-            directory=self.directory / workflow.result.label,
-            value=outputs.value.to(unit),
-            standard_error=None if error is None else error.to(unit),
-            n_effective=outputs.n_effective,
-            reason=outputs.reason,
-            platform=platform,
-            ns_per_day=speed,
-        )
-
-    def _failed(self, index: int, protocol: Protocol, error: Exception) -> PropertyResult:
-        home = self.directory / protocol.label
-        if not isinstance(error, ExecutionError):  # the engine's own, which knows neither
-            message = " ".join(str(error).split())
-            error = ExecutionError(protocol.label, home, f"{type(error).__name__}: {message}")
-        return PropertyResult(self.properties[index], Status.failed, protocol.label, home, error=error)
-
-
-def _check(properties: Sequence[Property], force_field: object, backend: Any) -> None:
-    for item in properties:
-        if not isinstance(item, Property):
-            raise InputError(f"properties: {item!r} is not a property; give Density(substance, state)")
-    if not isinstance(force_field, OpenMMForceField):
-        raise InputError(f"force_field: {force_field!r} is not allowed; give OpenMMForceField('tip3p.xml')")
-    if backend is not None and not backend.started:
-        raise InputError("backend: it is not started; call start() or use it in a with block")
-
-
-def _platform_and_speed(
-    workflow: PropertyWorkflow, outcomes: dict[str, Model | Exception]
-) -> tuple[str | None, float | None]:
-    outputs: list[Any] = [outcomes[simulation.identity] for simulation in workflow.simulations]
-    if not outputs:
-        return None, None
-    platforms = sorted({item.platform for item in outputs})
-    return ", ".join(platforms), sum(item.ns_per_day for item in outputs) / len(outputs)
-
-
-def _futures(outcomes: dict[str, Any]) -> list[Any]:
-    return [outcome for outcome in outcomes.values() if not isinstance(outcome, Model)]
-
-
-def _settled(outcomes: dict[str, Any]) -> dict[str, Model | Exception]:
-    settled: dict[str, Model | Exception] = {}
-    for identity, outcome in outcomes.items():
-        try:
-            settled[identity] = outcome if isinstance(outcome, Model) else outcome.result()
-        except Exception as error:  # noqa: BLE001  # it belongs to a result
-            settled[identity] = error
-    return settled
-
-
-def _cancel(outcomes: dict[str, Any]) -> None:
-    for future in _futures(outcomes):
-        if not future.done():
-            future.cancel()
+    thread = threading.Thread(target=drive, name="aestimate", daemon=True)
+    thread.start()
+    try:
+        while (item := await arrived.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        estimation.stop()
+        await asyncio.to_thread(thread.join)

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import platform
 import socket
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from importlib import metadata
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from protocols.errors import ExecutionError
+import cloudpickle
+
+from protocols.errors import ExecutionError, InterruptedRunError
 from protocols.locking import DirectoryLock
 from protocols.model import Model
 from protocols.protocol import Protocol
@@ -39,7 +44,7 @@ class Task(NamedTuple):
     Parameters
     ----------
     kind
-        The protocol's class.
+        The protocol's class, or its pickle for another process.
     inputs
         Its inputs, with a `Slot` for every reference.
     label
@@ -50,7 +55,7 @@ class Task(NamedTuple):
         Where it is executed.
     """
 
-    kind: type[Protocol]
+    kind: type[Protocol] | bytes
     inputs: dict[str, Any]
     label: str
     provenance: Any
@@ -67,8 +72,26 @@ class Task(NamedTuple):
         }
         return cls(type(protocol), inputs, protocol.label, protocol.identity_content(), directory)
 
+    def portable(self) -> Task:
+        """Return the task for another process."""
+        return self if isinstance(self.kind, bytes) else self._replace(kind=_pickled_class(self.kind))
 
-def execute_task(task: Task, upstream: dict[str, Model], available_resources: ComputeResources) -> Model:
+
+# A class of a script travels by value, which takes a millisecond on either side: once is enough.
+@lru_cache
+def _pickled_class(kind: type[Protocol]) -> bytes:
+    return bytes(cloudpickle.dumps(kind))
+
+
+@lru_cache
+def _unpickled_class(data: bytes) -> type[Protocol]:
+    kind: type[Protocol] = pickle.loads(data)
+    return kind
+
+
+def execute_task(
+    task: Task, upstream: Mapping[str, Any], available_resources: ComputeResources
+) -> SimpleNamespace:
     """Execute a task of a graph.
 
     Parameters
@@ -76,9 +99,14 @@ def execute_task(task: Task, upstream: dict[str, Model], available_resources: Co
     task
         What to execute.
     upstream
-        The outputs of the protocols it depends on, by identity.
+        The outputs of the protocols it depends on, by identity, each with its outputs as attributes.
     available_resources
         What the worker owns.
+
+    Returns
+    -------
+    SimpleNamespace
+        The outputs by name, without their class, which not every process has.
 
     Raises
     ------
@@ -87,7 +115,13 @@ def execute_task(task: Task, upstream: dict[str, Model], available_resources: Co
     """
     try:
         inputs = {name: _filled(value, upstream) for name, value in task.inputs.items()}
-        return _execute(task.kind(**inputs), task.directory, available_resources, task.provenance)
+        kind = _unpickled_class(task.kind) if isinstance(task.kind, bytes) else task.kind
+        protocol = kind(**inputs)
+        return SimpleNamespace(
+            **dict(_execute(protocol, task.directory, available_resources, task.provenance))
+        )
+    except InterruptedRunError:
+        raise
     except Exception as error:
         message = " ".join(str(error).split())
         raise ExecutionError(task.label, task.directory, f"{type(error).__name__}: {message}") from error
@@ -98,7 +132,7 @@ def execute_in(protocol: Protocol, directory: Path | str, available_resources: C
     return _execute(protocol, Path(directory), available_resources, protocol.identity_content())
 
 
-def _filled(value: Any, upstream: dict[str, Model]) -> Any:
+def _filled(value: Any, upstream: Mapping[str, Any]) -> Any:
     if isinstance(value, Slot):
         return getattr(upstream[value.identity], value.output)
     if isinstance(value, list | tuple):

@@ -10,10 +10,11 @@ from protocols.document import read_document, write_document
 from protocols.drawing import dot, mermaid
 from protocols.execution import Task, execute_task
 from protocols.model import Model
-from protocols.protocol import Protocol
-from protocols.references import add_with_upstream
-from protocols.storage import load_outputs
+from protocols.protocol import Protocol, upstream_first
+from protocols.run import GraphRun
 from protocols.text import json_text, parse_json, parse_yaml, yaml_text
+from protocols.workers import BackendWorkers
+from workflow_backends.backend import CalculationBackend
 from workflow_backends.resources import ComputeResources
 
 __all__ = ["WorkflowGraph"]
@@ -31,13 +32,12 @@ class WorkflowGraph:
     """
 
     def __init__(self, protocols: Iterable[Protocol] = ()) -> None:
-        self._protocols: dict[str, Protocol] = {}
-        for protocol in protocols:
-            self.add(protocol)
+        self._protocols = {protocol.identity: protocol for protocol in upstream_first(protocols)}
 
     def add(self, protocol: Protocol) -> None:
         """Add a protocol and all upstream of it; those already there, by identity, are merged."""
-        add_with_upstream(protocol, self._protocols)
+        for each in upstream_first([protocol]):
+            self._protocols.setdefault(each.identity, each)
 
     def __iter__(self) -> Iterator[Protocol]:
         """Iterate upstream first."""
@@ -46,31 +46,25 @@ class WorkflowGraph:
     def __len__(self) -> int:
         return len(self._protocols)
 
-    def submit(self, backend: Any, directory: Path | str) -> dict[str, Any]:
+    def submit(self, backend: CalculationBackend, directory: Path | str) -> dict[str, Any]:
         """Submit every unfinished protocol.
 
         Parameters
         ----------
         backend
-            A started CalculationBackend.
+            That is started.
         directory
             Of the run; each protocol gets a directory in it.
 
         Returns
         -------
         dict
-            By identity: the outputs of a protocol that was finished before, else the future of its task.
+            By identity: the outputs of a protocol that was finished before, else a future of them; either has
+            them as attributes.
         """
-        outcomes: dict[str, Any] = {}
-        for protocol in self:
-            home = Path(directory).resolve() / protocol.label
-            outcome: Any = load_outputs(home, protocol.parse_outputs)
-            if outcome is None:
-                upstream = {p.identity: outcomes[p.identity] for p in protocol.upstream}
-                named = backend.options(name=protocol.label)
-                outcome = named.submit_task(execute_task, Task.of(protocol, home), upstream)
-            outcomes[protocol.identity] = outcome
-        return outcomes
+        run = GraphRun(directory, BackendWorkers(backend))
+        run.need(self, owner=self)
+        return run.handles()
 
     def execute(
         self, directory: Path | str, resources: ComputeResources | None = None
@@ -83,14 +77,16 @@ class WorkflowGraph:
             By identity: the outputs, or the error of a protocol that failed. What depends on a failed one
             is left out.
         """
+        home, owned = Path(directory).resolve(), resources or ComputeResources()
         outcomes: dict[str, Model | Exception] = {}
         for protocol in self:
             upstream = {p.identity: outcomes.get(p.identity) for p in protocol.upstream}
-            inputs = {identity: item for identity, item in upstream.items() if isinstance(item, Model)}
-            if len(inputs) == len(upstream):
-                task = Task.of(protocol, Path(directory).resolve() / protocol.label)
+            if all(isinstance(item, Model) for item in upstream.values()):
+                task = Task.of(protocol, home / protocol.label)
                 try:
-                    outcomes[protocol.identity] = execute_task(task, inputs, resources or ComputeResources())
+                    outcomes[protocol.identity] = protocol.parse_outputs(
+                        vars(execute_task(task, upstream, owned))
+                    )
                 except Exception as error:  # noqa: BLE001  # handed to the caller, who reports it
                     outcomes[protocol.identity] = error
         return outcomes

@@ -11,25 +11,16 @@ from enum import Enum
 from functools import cache
 from pathlib import Path
 from types import CodeType, FunctionType
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import pint
-from pydantic import BaseModel
 
 from protocols.errors import InputError
 from protocols.quantities import canonical
 
-__all__ = ["HasIdentity", "content", "digest", "file_digest", "source_digest"]
+__all__ = ["content", "digest", "file_digest", "source_digest"]
 
 _OURS = __name__.partition(".")[0]
-
-
-@runtime_checkable
-class HasIdentity(Protocol):
-    """Whatever says itself what it is."""
-
-    def identity_content(self) -> Any:
-        """Return plain data that is equal for equal things only."""
 
 
 def digest(data: Any) -> str:
@@ -46,6 +37,8 @@ def file_digest(path: Path) -> str:
 def content(value: Any, name: str) -> Any:  # noqa: PLR0911  # one return a kind of value
     """Return an input as plain data: files by their content, quantities in one unit.
 
+    Whatever has a method ``identity_content`` says itself what it is, in plain data, equal for equal things.
+
     Raises
     ------
     InputError
@@ -58,21 +51,16 @@ def content(value: Any, name: str) -> Any:  # noqa: PLR0911  # one return a kind
             return int(value) if value.is_integer() else value
         case None | bool() | int() | str():
             return value
-        case HasIdentity():
-            return value.identity_content()
         case pint.Quantity():
             return {"quantity": canonical(value)}
         case Path():
             return {"file": _input_file(value, name)}
-        case BaseModel():
-            fields = {
-                field: content(getattr(value, field), f"{name}.{field}") for field in type(value).model_fields
-            }
-            return {"model": type(value).__qualname__, "fields": fields}
         case list() | tuple():
             return [content(item, f"{name}[{i}]") for i, item in enumerate(value)]
         case dict():
             return {str(key): content(item, f"{name}[{key!r}]") for key, item in value.items()}
+        case _ if hasattr(value, "identity_content"):
+            return value.identity_content()
         case _:
             raise InputError(
                 f"{name}: {type(value).__name__} has no identity; give numbers, text, quantities, paths,"

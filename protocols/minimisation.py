@@ -11,6 +11,7 @@ from pydantic import Field
 
 from protocols.engine import open_context
 from protocols.errors import SimulationError
+from protocols.interruption import check_interruption
 from protocols.protocol import Protocol
 from protocols.quantities import Force, quantity
 from protocols.storage import write_atomically
@@ -91,6 +92,7 @@ class OpenMMEnergyMinimisation(Protocol):
         tolerance = float(self.tolerance.to("kJ/mol/nm").magnitude)
         energy = math.inf
         for _ in range(0, self.max_iterations, _ITERATIONS_A_ROUND):
+            check_interruption()
             try:
                 openmm.LocalEnergyMinimizer.minimize(context, tolerance, _ITERATIONS_A_ROUND)
             except openmm.OpenMMException as error:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from protocols.errors import InputError
+from protocols.identity import content, digest
 
 __all__ = ["Model"]
 
@@ -25,6 +27,36 @@ class Model(BaseModel):
                 super().__init__(**inputs)
             except ValidationError as error:
                 raise InputError(one_line(error, type(self))) from None
+
+    def identity_content(self) -> Any:
+        """Return the name of the class and its fields, as plain data: files by content, one unit each."""
+        return self._content
+
+    @cached_property
+    def _content(self) -> Any:
+        kind = type(self)
+        fields = {name: content(getattr(self, name), f"{kind.__name__}.{name}") for name in kind.model_fields}
+        return {"model": kind.__qualname__, "fields": fields}
+
+    def __copy__(self) -> Self:
+        """Copy the fields without what was computed of them, since model_copy may change them next."""
+        copied = super().__copy__()
+        for name in copied.__dict__.keys() - type(self).model_fields.keys():
+            del copied.__dict__[name]
+        return copied
+
+    def __getstate__(self) -> dict[Any, Any]:
+        """Pickle the fields alone."""
+        state = super().__getstate__()
+        fields = type(self).model_fields
+        return state | {"__dict__": {name: v for name, v in state["__dict__"].items() if name in fields}}
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash(digest(self.identity_content()))
 
 
 def one_line(error: ValidationError, model: type[BaseModel]) -> str:

@@ -1,26 +1,25 @@
-"""A live view of a run on a terminal, read from the run's directory; quiet anywhere else."""
+"""A live view of a run on a terminal; quiet anywhere else."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.table import Table
 
-from protocols.graph import WorkflowGraph
 from protocols.locking import LOCK_NAME
-from protocols.protocol import Protocol
+from protocols.run import GraphRun
 from protocols.simulation import PROGRESS_NAME
-from protocols.storage import RESULT_NAME
 
-__all__ = ["RunningSimulation", "Watcher", "show_progress"]
+__all__ = ["RunningSimulation", "Watcher", "read_progress", "show_progress"]
 
 _REFRESHES_A_SECOND = 2
+_SHOWN = 20  # rows of properties and of simulations: a screen, not a scroll
 
 
 class RunningSimulation(NamedTuple):
@@ -31,81 +30,69 @@ class RunningSimulation(NamedTuple):
     ns_per_day: float
 
 
+def read_progress(home: Path) -> RunningSimulation | None:
+    """Return how far the simulation in this directory is; None if there is none, or it has just begun."""
+    try:
+        data = json.loads((home / PROGRESS_NAME).read_text())
+        return RunningSimulation(home.name, data["steps_done"] / data["steps_total"], data["ns_per_day"])
+    except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError):
+        return None
+
+
 class Watcher:
-    """Counts what is done, running and waiting by looking at the disk.
+    """What is done, running and waiting, and where each property stands.
 
     Parameters
     ----------
-    graph
-        That is being executed.
-    directory
-        Of the run.
+    run
+        The graph that is being executed.
+    summaries
+        Gives `Campaign.summary` of each property.
     """
 
-    def __init__(self, graph: WorkflowGraph, directory: Path) -> None:
-        self._directory = directory
-        self._pending = list(graph)
-        self._done: set[str] = set()
-        self._running: list[Protocol] = []
-
-    def look(self) -> None:
-        """Look again."""
-        self._running = []
-        pending = []
-        for protocol in self._pending:
-            ready = all(p.identity in self._done for p in protocol.upstream)
-            if ready and (self._home(protocol) / RESULT_NAME).exists():
-                self._done.add(protocol.identity)
-                continue
-            pending.append(protocol)
-            if ready and (self._home(protocol) / LOCK_NAME).exists():
-                self._running.append(protocol)
-        self._pending = pending
-
-    @property
-    def counts(self) -> tuple[int, int, int]:
-        """Protocols done, running and waiting."""
-        return len(self._done), len(self._running), len(self._pending) - len(self._running)
-
-    def simulations(self) -> list[RunningSimulation]:
-        """Return how far the running simulations are."""
-        found = []
-        for protocol in self._running:
-            try:
-                data = json.loads((self._home(protocol) / PROGRESS_NAME).read_text())
-                fraction = data["steps_done"] / data["steps_total"]
-                found.append(RunningSimulation(protocol.label, fraction, data["ns_per_day"]))
-            except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError):
-                continue  # not a simulation, or one that has just begun
-        return found
-
-    def _home(self, protocol: Protocol) -> Path:
-        return self._directory / protocol.label
+    def __init__(self, run: GraphRun, summaries: Callable[[], list[dict[str, Any]]]) -> None:
+        self._run = run
+        self._summaries = summaries
 
     def __rich__(self) -> RenderableType:
-        """Draw what is seen now; a disk that does not answer shows the last look."""
-        with suppress(OSError):
-            self.look()
-        done, running, waiting = self.counts
+        """Draw what is known now."""
+        ready = [self._run.home(protocol) for protocol in self._run.ready()]
+        running = [home for home in ready if (home / LOCK_NAME).exists()]
+        done, total = self._run.number_done, len(self._run)
         table = Table.grid(padding=(0, 2))
-        table.add_row(f"[bold]protocols[/] {done} done, {running} running, {waiting} waiting")
-        for simulation in self.simulations():
-            table.add_row(
-                simulation.label, f"{simulation.fraction:4.0%}", f"{simulation.ns_per_day:.1f} ns/day"
-            )
+        waiting = total - done - len(running)
+        table.add_row(f"[bold]protocols[/] {done} done, {len(running)} running, {waiting} waiting")
+        for summary in self._summaries()[:_SHOWN]:
+            table.add_row(summary["property"], _estimate(summary))
+        for home in running[:_SHOWN]:
+            simulation = read_progress(home)
+            if simulation is not None:
+                table.add_row(
+                    simulation.label, f"{simulation.fraction:4.0%}", f"{simulation.ns_per_day:.1f} ns/day"
+                )
         return table
 
 
+def _estimate(summary: dict[str, Any]) -> str:
+    """Return a property's value so far, beside its target."""
+    if summary["value"] is None:
+        return f"round {summary['round']}"
+    error, target = summary["standard_error"], summary["target"]
+    text = f"{summary['value']:.5g}" + ("" if error is None else f" +/- {error:.2g}")
+    wanted = "" if target is None else f", target {target:.2g}"
+    return f"{text} {summary['unit']}{wanted} (round {summary['round']}, {summary['status']})"
+
+
 @contextmanager
-def show_progress(graph: WorkflowGraph, directory: Path, wanted: bool | None) -> Iterator[None]:
+def show_progress(
+    run: GraphRun, summaries: Callable[[], list[dict[str, Any]]], wanted: bool | None
+) -> Iterator[None]:
     """Show the live view while the block runs.
 
     Parameters
     ----------
-    graph
-        That is being executed.
-    directory
-        Of the run.
+    run, summaries
+        See `Watcher`.
     wanted
         True or False; None shows it on a terminal only.
     """
@@ -114,6 +101,6 @@ def show_progress(graph: WorkflowGraph, directory: Path, wanted: bool | None) ->
         yield
         return
     with Live(
-        Watcher(graph, directory), console=console, refresh_per_second=_REFRESHES_A_SECOND, transient=True
+        Watcher(run, summaries), console=console, refresh_per_second=_REFRESHES_A_SECOND, transient=True
     ):
         yield

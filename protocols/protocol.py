@@ -18,7 +18,7 @@ and is wired to another by attribute: ``Scale(value=other.output.product)``.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -29,12 +29,12 @@ from pydantic.fields import FieldInfo
 from protocols.document import only_end, read_document, write_document
 from protocols.identity import content, digest, source_digest
 from protocols.model import Model
-from protocols.references import OutputNames, add_with_upstream, references_in
+from protocols.references import OutputNames, references_in
 from protocols.text import json_text, parse_json, parse_yaml, yaml_text
 from protocols.wiring import wired
 from workflow_backends.resources import ComputeResources
 
-__all__ = ["Protocol"]
+__all__ = ["Protocol", "upstream_first"]
 
 
 class Protocol(Model, ABC):
@@ -114,9 +114,7 @@ class Protocol(Model, ABC):
         return only_end(read_document(parse_yaml(text), Protocol), cls)
 
     def _document(self) -> dict[str, Any]:
-        protocols: dict[str, Protocol] = {}
-        add_with_upstream(self, protocols)
-        return write_document(protocols.values())
+        return write_document(upstream_first([self]))
 
     @property
     def output(self) -> Any:
@@ -169,3 +167,18 @@ class Protocol(Model, ABC):
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Protocol) and self.identity == other.identity
+
+
+def upstream_first(protocols: Iterable[Protocol]) -> list[Protocol]:
+    """Return protocols and all upstream of them, each identity once, none before what it depends on."""
+    found: dict[str, Protocol] = {}
+    for protocol in protocols:
+        pending = [protocol]
+        while pending:
+            last = pending[-1]
+            missing = [p for p in last.upstream if p.identity not in found]
+            if missing:
+                pending.extend(missing)
+            else:
+                found.setdefault(pending.pop().identity, last)
+    return list(found.values())

@@ -10,6 +10,7 @@ import copyreg
 import math
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, Any, TypeAlias
 
 import pint
@@ -72,6 +73,8 @@ def quantity(value: object) -> Quantity:
     InputError
         The value has no unit, or one that is not known.
     """
+    if type(value) is registry.Quantity and type(value.magnitude) is float:
+        return value
     try:
         if isinstance(value, str):
             return _from_string(value)
@@ -117,7 +120,12 @@ copyreg.pickle(registry.Quantity, _reduce)
 
 def canonical(value: Quantity) -> str:
     """Return one text for equal quantities whatever their unit: 12 digits, in base units."""
-    base = value.to_base_units()
+    return _canonical(value.magnitude, value.units)
+
+
+@lru_cache(maxsize=10_000)  # conversions are slow, and the same few settings come again and again
+def _canonical(magnitude: float, unit: pint.Unit) -> str:
+    base = registry.Quantity(magnitude, unit).to_base_units()
     return f"{base.magnitude:.12g} {base.units:~D}".strip()
 
 
@@ -184,21 +192,29 @@ class Dimension:
             raise InputError(f"{field}: {error}; {advice}") from None
         if self.name is None:
             return result
-        unit = _DIMENSIONS[self.name]
-        shown = describe_quantity(result)
-        if not result.is_compatible_with(unit):
-            found = _dimension_of(result)
-            raise InputError(f"{field}: {shown} is {_article(found)} {found}; {advice}")
-        magnitude = result.to(unit).magnitude
-        if not math.isfinite(magnitude):
-            raise InputError(f"{field}: {shown} is not finite; {advice}")
-        if self.minimum is not None and (
-            magnitude < self.minimum or (self.exclusive and magnitude == self.minimum)
-        ):
-            relation = "more than" if self.exclusive else "at least"
-            limit = describe_quantity(registry.Quantity(self.minimum, unit))
-            raise InputError(f"{field}: {shown} is not allowed; it must be {relation} {limit}")
+        problem = _problem(self, result.magnitude, result.units)
+        if problem is not None:
+            raise InputError(f"{field}: {problem}")
         return result
+
+
+@lru_cache(maxsize=10_000)
+def _problem(dimension: Dimension, magnitude: float, given: pint.Unit) -> str | None:
+    """Say why a dimension does not take this quantity; None if it does."""
+    value = registry.Quantity(magnitude, given)
+    unit, shown = _DIMENSIONS[dimension.name or ""], describe_quantity(value)
+    advice = f"give a {dimension.name} such as {dimension.example!r}"
+    if not value.is_compatible_with(unit):
+        found = _dimension_of(value)
+        return f"{shown} is {_article(found)} {found}; {advice}"
+    least, converted = dimension.minimum, value.to(unit).magnitude
+    if not math.isfinite(converted):
+        return f"{shown} is not finite; {advice}"
+    if least is not None and (converted < least or (dimension.exclusive and converted == least)):
+        relation = "more than" if dimension.exclusive else "at least"
+        limit = describe_quantity(registry.Quantity(least, unit))
+        return f"{shown} is not allowed; it must be {relation} {limit}"
+    return None
 
 
 def _article(word: str) -> str:

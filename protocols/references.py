@@ -10,7 +10,7 @@ from protocols.errors import InputError
 if TYPE_CHECKING:
     from protocols.protocol import Protocol
 
-__all__ = ["OutputNames", "OutputReference", "add_with_upstream", "references_in", "replace_references"]
+__all__ = ["OutputNames", "OutputReference", "references_in", "replace_references"]
 
 
 class OutputReference:
@@ -85,15 +85,3 @@ def replace_references(value: Any, replacement: Callable[[OutputReference], Any]
     if isinstance(value, dict):
         return {key: replace_references(item, replacement) for key, item in value.items()}
     return value
-
-
-def add_with_upstream(protocol: Protocol, known: dict[str, Protocol]) -> None:
-    """Add a protocol and all upstream of it, upstream first, to those that are known by identity."""
-    pending = [protocol]
-    while pending:
-        last = pending[-1]
-        missing = [p for p in last.upstream if p.identity not in known]
-        if missing:
-            pending.extend(missing)
-        else:
-            known.setdefault(pending.pop().identity, last)

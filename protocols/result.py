@@ -22,23 +22,25 @@ class PropertyResult:
     property
         What was asked for.
     status
-        Converged, too short to tell, or failed.
+        Converged, not converged within the limits, too short to tell, or failed.
     protocol
         Type and identity of the protocol that gave the value, or that failed.
     directory
         That protocol's directory.
     value, standard_error
-        None when it failed; a constant has no standard error. The error is statistical only.
+        None when it failed or no round ended; a constant has no standard error. The error is statistical.
     n_effective
         Uncorrelated samples behind the value.
     reason
-        Why the simulations are too short.
+        Why it is not converged.
     error
         What went wrong when it failed.
     platform
         The OpenMM platforms of the production simulations.
     ns_per_day
         The mean speed of one production simulation.
+    rounds
+        How many production runs each replica had.
     """
 
     property: Property
@@ -52,11 +54,11 @@ class PropertyResult:
     error: Exception | None = None
     platform: str | None = None
     ns_per_day: float | None = None
+    rounds: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         if self.value is None:
-            reason = str(self.error) if self.error is not None else "no value"
-            return f"{self.property}: failed: {reason}"
+            return f"{self.property}: {self.status}: {self.reason if self.error is None else self.error}"
         number, symbol = self.value.magnitude, unit_symbol(self.value)
         if self.standard_error is None:
             text = f"{self.property}: {number:.6g} {symbol} (no standard error)"
@@ -64,7 +66,7 @@ class PropertyResult:
             error = self.standard_error.to(self.value.units).magnitude
             digits = _decimals(error)
             text = f"{self.property}: {number:.{digits}f} +/- {error:.{digits}f} {symbol}"
-        return f"{text} ({self.status}: {self.reason})" if self.status is Status.too_short else text
+        return text if self.status is Status.converged else f"{text} ({self.status}: {self.reason})"
 
 
 def _decimals(error: float) -> int:

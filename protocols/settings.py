@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field, model_validator
@@ -113,10 +114,10 @@ class SimulationSettings(InteractionSettings, DynamicsSettings):
     equilibration_time
         Before production, never analysed.
     production_time
-        Of each replica.
+        Of each replica; with a target, of each round.
     replicas
-        Independent simulations, each with its own packing and velocities. The number is part of a result's
-        identity and so does not follow the number of workers.
+        Independent simulations, each with its own packing and velocities. None takes two, and more for a
+        property with a target where workers would be idle.
     seed
         From which every random number of the run follows; 1 and up, because OpenMM takes 0 for "any".
     """
@@ -125,15 +126,20 @@ class SimulationSettings(InteractionSettings, DynamicsSettings):
     initial_density: MassDensity = quantity("0.95 g/mL")
     equilibration_time: Time = quantity("20 ps")
     production_time: Time = quantity("200 ps")
-    replicas: Annotated[int, Field(ge=1)] = 2
+    replicas: Annotated[int, Field(ge=1)] | None = None
     seed: Annotated[int, Field(ge=1, lt=2**31)] = 1
 
     @property
+    def least_replicas(self) -> int:
+        """The number of replicas to begin with."""
+        return 2 if self.replicas is None else self.replicas
+
+    @cached_property
     def interactions(self) -> InteractionSettings:
         """The part that makes the System."""
         return self._part(InteractionSettings)
 
-    @property
+    @cached_property
     def dynamics(self) -> DynamicsSettings:
         """The part that moves it."""
         return self._part(DynamicsSettings)

@@ -20,7 +20,7 @@ from protocols.segments import Checkpoint, SegmentStore
 from protocols.settings import DynamicsSettings
 from protocols.state import ThermodynamicState
 from protocols.storage import write_atomically
-from workflow_backends.platforms import PlatformChoice, select_platform
+from workflow_backends.platforms import select_platform
 from workflow_backends.resources import ComputeResources
 
 __all__ = ["PROGRESS_NAME", "OpenMMSimulation"]
@@ -43,7 +43,10 @@ class OpenMMSimulation(Protocol):
     system_file
         Serialised OpenMM System without thermostat and barostat.
     state_file
-        Serialised OpenMM State; positions and box are read, velocities are drawn anew.
+        Serialised OpenMM State; positions and box are read.
+    continues
+        Whether velocities, step and time are read as well; otherwise velocities are drawn anew, and steps
+        count from 0. Neither brings the old thermostat or barostat along.
     state
         Temperature, and pressure for constant pressure.
     simulated_time
@@ -67,6 +70,7 @@ class OpenMMSimulation(Protocol):
     state: ThermodynamicState
     simulated_time: Time
     dynamics: DynamicsSettings = DynamicsSettings()
+    continues: bool = False
     seed: Annotated[int, Field(ge=1, lt=2**31)] = 1
 
     class Outputs(Protocol.Outputs):
@@ -105,17 +109,24 @@ class OpenMMSimulation(Protocol):
             )
         return self
 
+    @property
+    def steps(self) -> int:
+        """The number of steps in all."""
+        plan = _Plan.of(self.dynamics, self.simulated_time, on_cpu=True)
+        return plan.frames * plan.steps_a_frame
+
     def execute(self, directory: Path, available_resources: ComputeResources) -> Outputs:
         """Run what is missing, segment by segment, then write ``observables.csv`` and ``state.xml``."""
         directory = Path(directory)
         choice = select_platform(available_resources)
-        plan = _Plan.of(self.dynamics, self.simulated_time, choice)
+        plan = _Plan.of(self.dynamics, self.simulated_time, on_cpu=choice.name in {"CPU", "Reference"})
         store = SegmentStore(directory / "segments")
         engine = Engine(
             system_file=self.system_file,
             state_file=self.state_file,
             state=self.state,
             dynamics=self.dynamics,
+            continues=self.continues,
             seed=self.seed,
             choice=choice,
         )
@@ -157,8 +168,7 @@ class _Plan:
     frames_a_segment: int
 
     @classmethod
-    def of(cls, dynamics: DynamicsSettings, total: Quantity, choice: PlatformChoice) -> _Plan:
-        on_cpu = choice.name in {"CPU", "Reference"}
+    def of(cls, dynamics: DynamicsSettings, total: Quantity, *, on_cpu: bool) -> _Plan:
         segment = dynamics.segment_time or (_SEGMENT_ON_CPU if on_cpu else _SEGMENT_ON_GPU)
         steps_a_frame = max(1, round(_ratio(dynamics.output_interval, dynamics.timestep)))
         frame = steps_a_frame * dynamics.timestep

@@ -36,6 +36,7 @@ class Status(StrEnum):
 
     converged = "converged"
     too_short = "too short"
+    unconverged = "not converged"
     failed = "failed"
 
 

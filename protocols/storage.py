@@ -14,6 +14,7 @@ from protocols.identity import digest, file_digest
 from protocols.model import Model
 
 __all__ = [
+    "ERROR_NAME",
     "PROVENANCE_NAME",
     "RESULT_NAME",
     "load_outputs",
@@ -24,6 +25,7 @@ __all__ = [
     "write_atomically",
 ]
 
+ERROR_NAME = "error.json"
 RESULT_NAME = "result.json"
 PROVENANCE_NAME = "provenance.json"
 

@@ -9,7 +9,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Self, TypeVar
 
 from workflow_backends.dispatcher import Dispatcher
@@ -146,6 +146,11 @@ class CalculationBackend(_Submitter):
         return next(iter(self._pools.values())).resources
 
     @property
+    def pools(self) -> Mapping[str, Pool]:
+        """The pools by name: how many workers each has, and what each worker owns."""
+        return MappingProxyType(self._pools)
+
+    @property
     def started(self) -> bool:
         """Whether tasks can be submitted."""
         return self._dispatcher is not None and self._owner == os.getpid()
@@ -274,9 +279,7 @@ class CalculationBackend(_Submitter):
         if self._owner != os.getpid():
             raise BackendStateError("this backend belongs to the parent process; start one in this process")
         if dispatcher is None:
-            raise BackendStateError(
-                "the backend is not started: use it in a with block, or call start() first"
-            )
+            raise BackendStateError("the backend is not started: use it in a with block, or call start()")
         call, inputs = dump_call(function, args, kwargs)
         name = options.name or str(getattr(function, "__name__", type(function).__name__))
         return dispatcher.submit(pool, call, inputs, name, options)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
+from pydantic import model_validator
+
+from protocols.errors import InputError
 from protocols.forcefield import OpenMMForceField
 from protocols.model import Model
 from protocols.protocol import Protocol
+from protocols.quantities import AnyQuantity, Quantity, describe_quantity, registry
 from protocols.settings import SimulationSettings
 from protocols.simulation import OpenMMSimulation
 from protocols.state import ThermodynamicState
@@ -24,11 +30,11 @@ class PropertyWorkflow(NamedTuple):
     result
         Whose outputs have value, standard_error, n_effective, status and reason.
     simulations
-        The production runs, which say platform and speed.
+        The production runs, one tuple a replica, in order; they say platform and speed.
     """
 
     result: Protocol
-    simulations: tuple[OpenMMSimulation, ...]
+    simulations: tuple[tuple[OpenMMSimulation, ...], ...]
 
 
 class Property(Model, ABC):
@@ -40,6 +46,14 @@ class Property(Model, ABC):
         What it is asked for.
     state
         At which temperature and pressure.
+    target
+        The standard error at which to stop: relative to the value, such as "0.2 %", or absolute, such as
+        "0.002 g/mL". None simulates for a fixed time.
+
+    Raises
+    ------
+    InputError
+        The target is neither relative nor of the property's dimension, or not positive.
     """
 
     unit: ClassVar[str]
@@ -47,13 +61,47 @@ class Property(Model, ABC):
 
     substance: Substance
     state: ThermodynamicState
+    target: AnyQuantity | None = None
 
-    def __init__(self, substance: Substance, state: ThermodynamicState) -> None:
-        super().__init__(substance=substance, state=state)  # type: ignore[call-arg]
+    def __init__(self, substance: Substance, state: ThermodynamicState, target: object | None = None) -> None:
+        super().__init__(substance=substance, state=state, target=target)  # type: ignore[call-arg]
+
+    @model_validator(mode="after")
+    def _target_fits(self) -> Property:
+        if self.target is not None:
+            fits = _is_relative(self.target) or self.target.is_compatible_with(self.unit)
+            if not (fits and math.isfinite(self.target.magnitude) and self.target.magnitude > 0):
+                raise InputError(
+                    f"target: {describe_quantity(self.target)} is not allowed; give a standard error above "
+                    f"0, relative such as '0.2 %' or in a unit such as {self.unit}"
+                )
+        return self
+
+    def allowed_error(self, value: Quantity) -> Quantity:
+        """Return the standard error at which this value has reached the target."""
+        if self.target is None:
+            raise InputError(f"target: {self} has none")
+        if _is_relative(self.target):
+            return registry.Quantity(
+                abs(value.magnitude) * self.target.to("dimensionless").magnitude, value.units
+            )
+        return self.target
 
     @abstractmethod
-    def workflow(self, force_field: OpenMMForceField, settings: SimulationSettings) -> PropertyWorkflow:
+    def workflow(
+        self, force_field: OpenMMForceField, settings: SimulationSettings, rounds: Sequence[int] | None = None
+    ) -> PropertyWorkflow:
         """Return the protocols that compute the property.
+
+        Parameters
+        ----------
+        force_field
+            That covers the substance.
+        settings
+            Of the simulations.
+        rounds
+            For each replica, how many times its production is run; each goes on where the last one ended.
+            None runs each replica once.
 
         Raises
         ------
@@ -63,3 +111,7 @@ class Property(Model, ABC):
 
     def __str__(self) -> str:
         return f"{type(self).__name__} of {self.substance} at {self.state}"
+
+
+def _is_relative(target: Quantity) -> bool:
+    return str(target.units) == "percent"

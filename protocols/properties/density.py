@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from protocols.analysis import AverageObservable
@@ -23,17 +24,23 @@ class Density(Property):
         Pure or a mixture.
     state
         With a pressure.
+    target
+        Standard error at which to stop, such as "0.2 %" or "0.002 g/mL".
     """
 
     unit: ClassVar[str] = "g/mL"
 
-    def workflow(self, force_field: OpenMMForceField, settings: SimulationSettings) -> PropertyWorkflow:
+    def workflow(
+        self, force_field: OpenMMForceField, settings: SimulationSettings, rounds: Sequence[int] | None = None
+    ) -> PropertyWorkflow:
         """Return the average of the density over replicas at constant pressure."""
         if self.state.pressure is None:
             raise InputError("pressure: missing; a density needs a state with a pressure such as '1 atm'")
-        simulations = liquid_replicas(self.substance, self.state, force_field, settings)
+        simulations = liquid_replicas(self.substance, self.state, force_field, settings, rounds)
         average = AverageObservable(
             observable="density",
-            observables_files=tuple(simulation.output.observables_file for simulation in simulations),
+            observables_files=tuple(
+                tuple(simulation.output.observables_file for simulation in replica) for replica in simulations
+            ),
         )
         return PropertyWorkflow(average, simulations)

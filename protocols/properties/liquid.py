@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import lru_cache
+
 from protocols.coordinates import BuildCoordinatesPackmol
 from protocols.forcefield import OpenMMForceField
 from protocols.minimisation import OpenMMEnergyMinimisation
@@ -21,31 +24,45 @@ def liquid_replicas(
     state: ThermodynamicState,
     force_field: OpenMMForceField,
     settings: SimulationSettings,
-) -> tuple[OpenMMSimulation, ...]:
-    """Return the production runs of a liquid, each with its own packing and velocities.
+    rounds: Sequence[int] | None = None,
+) -> tuple[tuple[OpenMMSimulation, ...], ...]:
+    """Return the production runs of a liquid: replicas with a packing and velocities of their own.
+
+    Parameters
+    ----------
+    substance, state, force_field, settings
+        What is simulated, and how.
+    rounds
+        How many production runs each replica has, one after the other; None runs each once.
 
     Raises
     ------
     InputError
         The force field does not cover a component, or the box would be too small for the cutoff.
     """
+    _check(substance, force_field, settings)
+    chosen = (1,) * settings.least_replicas if rounds is None else rounds
+    return tuple(
+        _production(number, count, _equilibrated(number, substance, state, force_field, settings), settings)
+        for number, count in enumerate(chosen)
+    )
+
+
+# Sweeps over states ask for the same box again and again.
+@lru_cache(maxsize=1000)
+def _check(substance: Substance, force_field: OpenMMForceField, settings: SimulationSettings) -> None:
     for component in substance.components:
         force_field.check_covers(component.smiles)
     counts = substance.counts(settings.number_of_molecules)
     masses = [Molecule.from_smiles(component.smiles).mass for component in substance.components]
     settings.check_box(sum(mass * count for mass, count in zip(masses, counts, strict=True)))
-    return tuple(
-        _replica(number, substance, state, force_field, settings) for number in range(settings.replicas)
-    )
 
 
-def _replica(
-    number: int,
-    substance: Substance,
-    state: ThermodynamicState,
-    force_field: OpenMMForceField,
-    settings: SimulationSettings,
-) -> OpenMMSimulation:
+@lru_cache(maxsize=1000)
+def _relaxed(
+    number: int, substance: Substance, force_field: OpenMMForceField, settings: SimulationSettings
+) -> tuple[BuildOpenMMSystem, OpenMMEnergyMinimisation]:
+    """Return the protocols that give one replica its system and its first state."""
     packed = BuildCoordinatesPackmol(
         substance=substance,
         number_of_molecules=settings.number_of_molecules,
@@ -60,7 +77,18 @@ def _replica(
     relaxed = OpenMMEnergyMinimisation(
         system_file=built.output.system_file, state_file=built.output.state_file
     )
-    equilibrated = OpenMMSimulation(
+    return built, relaxed
+
+
+def _equilibrated(
+    number: int,
+    substance: Substance,
+    state: ThermodynamicState,
+    force_field: OpenMMForceField,
+    settings: SimulationSettings,
+) -> OpenMMSimulation:
+    built, relaxed = _relaxed(number, substance, force_field, settings)
+    return OpenMMSimulation(
         system_file=built.output.system_file,
         state_file=relaxed.output.state_file,
         state=state,
@@ -68,11 +96,24 @@ def _replica(
         dynamics=settings.dynamics,
         seed=derived_seed(settings.seed, "equilibration", number),
     )
-    return OpenMMSimulation(
-        system_file=built.output.system_file,
-        state_file=equilibrated.output.state_file,
-        state=state,
-        simulated_time=settings.production_time,
-        dynamics=settings.dynamics,
-        seed=derived_seed(settings.seed, "production", number),
-    )
+
+
+def _production(
+    number: int, rounds: int, equilibrated: OpenMMSimulation, settings: SimulationSettings
+) -> tuple[OpenMMSimulation, ...]:
+    """Return the rounds of one replica, each of which goes on where the last one ended."""
+    runs: list[OpenMMSimulation] = []
+    for round_number in range(rounds):
+        before = runs[-1] if runs else equilibrated
+        runs.append(
+            OpenMMSimulation(
+                system_file=before.system_file,
+                state_file=before.output.state_file,
+                state=before.state,
+                simulated_time=settings.production_time,
+                dynamics=settings.dynamics,
+                continues=round_number > 0,
+                seed=derived_seed(settings.seed, "production", number, round_number),
+            )
+        )
+    return tuple(runs)

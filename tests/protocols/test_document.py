@@ -158,14 +158,16 @@ def _liquids(draw, files):
             state=draw(_STATES),
             simulated_time=draw(_quantities(["ns"], 1)),
             dynamics=draw(_DYNAMICS),
+            continues=draw(st.booleans()),
             seed=seed,
         )
         for seed in draw(st.lists(_SEEDS, min_size=1, max_size=3))
     ]
     tables = [run.output.observables_file for run in runs]
+    table = st.sampled_from([*tables, *files])
     return AverageObservable(
         observable=draw(st.text()),
-        observables_files=[*tables, *draw(st.lists(st.sampled_from(files), max_size=2))],
+        observables_files=[*tables, *draw(st.lists(table | st.lists(table, max_size=3), max_size=3))],
         minimum_discard=draw(st.floats(0, 0.99)),
     )
 

@@ -1,5 +1,7 @@
+import asyncio
 import concurrent.futures
 import json
+import os
 from types import SimpleNamespace
 
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from protocols import (
     Density,
     InputError,
+    Limits,
     OpenMMForceField,
     SimulationSettings,
     Status,
@@ -16,7 +19,9 @@ from protocols import (
     estimate,
 )
 from protocols import simulation as simulation_module
-from protocols.errors import ExecutionError
+from protocols.errors import DirectoryLockedError, ExecutionError
+from protocols.locking import DirectoryLock
+from workflow_backends.engine import Pool
 from workflow_backends.resources import ComputeResources
 
 STATE = ThermodynamicState(temperature="90 K", pressure="1 bar")
@@ -32,12 +37,13 @@ SETTINGS = SimulationSettings(
 class ThreadBackend:
     """A stand-in that keeps the part of the backends' contract that estimate() uses."""
 
-    def __init__(self, started=True):
+    def __init__(self, started=True, workers=1):
         self.started = started
+        self.pools = {"workers": Pool(workers, ComputeResources())}
         self.names = []
         self._pool = concurrent.futures.ThreadPoolExecutor(1)
 
-    def options(self, name):
+    def options(self, name, resources):
         return SimpleNamespace(submit_task=lambda function, *args: self._submit(name, function, args))
 
     def _submit(self, name, function, args):
@@ -50,28 +56,13 @@ class ThreadBackend:
             }
             return function(task, outputs, available_resources=ComputeResources())
 
-        return Awaitable(self._pool.submit(run))
-
-
-class Awaitable:
-    def __init__(self, future):
-        self._future = future
-
-    def __getattr__(self, name):
-        return getattr(self._future, name)
-
-    def __await__(self):
-        import asyncio
-
-        return asyncio.wrap_future(self._future).__await__()
+        future = self._pool.submit(run)
+        future.add_listener = future.add_done_callback
+        return future
 
 
 @pytest.fixture
-def backend(monkeypatch):
-    real = concurrent.futures.wait
-    monkeypatch.setattr(
-        concurrent.futures, "wait", lambda futures: real([future._future for future in futures])
-    )
+def backend():
     return ThreadBackend()
 
 
@@ -95,6 +86,7 @@ def test_a_finished_run_starts_no_task(tmp_path, backend):
     [first] = estimate([ARGON], FORCE_FIELD, backend, directory=tmp_path, settings=SETTINGS)
     check(first, tmp_path)
     assert len(backend.names) == 2 * 5 + 1
+    assert first.rounds == (1, 1)
     backend.names.clear()
     [again] = estimate([ARGON], FORCE_FIELD, backend, directory=tmp_path, settings=SETTINGS)
     assert backend.names == []
@@ -160,6 +152,8 @@ async def test_the_asynchronous_twin_yields_every_result(tmp_path, backend, with
         ({"force_field": "argon.xml"}, "force_field: 'argon.xml' is not allowed"),
         ({"properties": [Density(ARGON.substance, ThermodynamicState(temperature="90 K"))]},
          "pressure: missing"),
+        ({"properties": [Density(ARGON.substance, STATE, "1 %")], "limits": Limits(steps=1000)},
+         "limits.steps: 1000 is not allowed; one round of Density of [Ar] at 90 K, 1 bar has 1200 steps"),
         ({"backend": ThreadBackend(started=False)}, "backend: it is not started"),
     ],
 )  # fmt: skip
@@ -179,5 +173,75 @@ def test_the_number_of_replicas_and_the_seed_change_the_identity():
     assert label() == label()
     assert label(replicas=3) != label()
     assert label(seed=2) != label()
-    packings = {s.upstream[0].upstream[0].identity for s in ARGON.workflow(FORCE_FIELD, SETTINGS).simulations}
+    packings = {
+        s.upstream[0].upstream[0].identity for (s,) in ARGON.workflow(FORCE_FIELD, SETTINGS).simulations
+    }
     assert len(packings) == 2
+
+
+def test_a_target_is_met_in_two_rounds_and_the_rerun_computes_nothing(tmp_path, backend):
+    wanted = Density(ARGON.substance, STATE, "5 %")
+    settings = SimulationSettings(**(SETTINGS.model_dump() | {"production_time": "8 ps"}))
+    arguments = {"directory": tmp_path, "settings": settings}
+    [first] = estimate([wanted], FORCE_FIELD, backend, **arguments)
+    assert first.status is Status.converged
+    assert first.rounds[0] >= 2
+    assert first.standard_error <= wanted.allowed_error(first.value)
+    [summary] = json.loads((tmp_path / "estimates.json").read_text())
+    assert summary["status"] == "converged"
+    backend.names.clear()
+    [again] = estimate([wanted], FORCE_FIELD, backend, **arguments)
+    assert (str(again), backend.names) == (str(first), [])
+
+
+def test_more_workers_take_more_replicas_of_what_has_a_target(tmp_path):
+    wanted = Density(ARGON.substance, STATE, "50 %")
+    [result] = estimate(
+        [wanted], FORCE_FIELD, ThreadBackend(workers=3), directory=tmp_path, settings=SETTINGS,
+        limits=Limits(rounds=1),
+    )  # fmt: skip
+    assert result.rounds == (1, 1, 1)
+
+
+def test_a_limit_keeps_the_value_and_says_why(tmp_path):
+    wanted = Density(ARGON.substance, STATE, "0.0001 %")
+    [result] = estimate([wanted], FORCE_FIELD, directory=tmp_path, settings=SETTINGS, limits=Limits(rounds=2))
+    assert result.status is Status.unconverged
+    assert result.value is not None
+    assert result.rounds == (2, 2)
+    assert "the limit of 2 rounds is reached)" in str(result)
+
+
+def test_a_time_limit_stops_what_runs_and_the_same_command_goes_on(tmp_path):
+    long = SimulationSettings(**(SETTINGS.model_dump() | {"production_time": "100 ns"}))
+    [result] = estimate([ARGON], FORCE_FIELD, directory=tmp_path, settings=long, limits=Limits(time="2 s"))
+    assert (result.status, result.value) == (Status.unconverged, None)
+    assert str(result).endswith("not converged: the time limit of 2 s is reached")
+
+
+async def test_leaving_the_iteration_stops_what_runs(tmp_path):
+    long = SimulationSettings(**(SETTINGS.model_dump() | {"production_time": "100 ns"}))
+    iteration = aestimate([ARGON], FORCE_FIELD, directory=tmp_path, settings=long)
+    waiting = asyncio.ensure_future(anext(iteration))
+    while not list(tmp_path.glob("OpenMMSimulation-*/lock.json")):
+        await asyncio.sleep(0.05)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert not list(tmp_path.glob("**/lock.json"))
+
+
+def test_two_runs_in_one_directory_the_second_says_who_holds_it(tmp_path):
+    with (
+        DirectoryLock(tmp_path),
+        pytest.raises(DirectoryLockedError, match=f"in use by process {os.getpid()} on"),
+    ):
+        estimate([ARGON], FORCE_FIELD, directory=tmp_path, settings=SETTINGS)
+
+
+def test_it_works_where_an_event_loop_runs(tmp_path, backend):
+    async def notebook_cell():
+        return estimate([ARGON], FORCE_FIELD, backend, directory=tmp_path, settings=SETTINGS)
+
+    [result] = asyncio.run(notebook_cell())
+    check(result, tmp_path)

@@ -40,7 +40,8 @@ def document(tmp_path):
     workflow = Density(Substance.pure("O"), state).workflow(
         OpenMMForceField("tip3p.xml"), SimulationSettings()
     )
-    files = [workflow.simulations[0].output.observables_file, tmp_path / "observables.csv"]
+    [table] = [run.output.observables_file for run in workflow.simulations[0]]
+    files = [table, (table, tmp_path / "observables.csv"), tmp_path / "observables.csv"]
     average = AverageObservable(observable="density", observables_files=files)
     return parse_yaml(WorkflowGraph([workflow.result, average, Plugged()]).to_yaml())
 

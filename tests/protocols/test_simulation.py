@@ -48,12 +48,28 @@ def test_the_volume_is_constant_without_a_pressure(tmp_path, argon_box, resource
     assert np.ptp(volume) == 0
 
 
-def test_the_final_state_goes_on_as_a_start(tmp_path, argon_box, resources):
-    outputs = execute_in(simulation(argon_box), tmp_path / "a", resources)
-    state = openmm.XmlSerializer.deserialize(outputs.state_file.read_text())
-    volume, _ = read_observable(outputs.observables_file, "volume")
+def test_a_continued_run_goes_on_with_velocities_step_and_time(tmp_path, argon_box, resources):
+    first = execute_in(simulation(argon_box), tmp_path / "a", resources)
+    state = openmm.XmlSerializer.deserialize(first.state_file.read_text())
+    volume, _ = read_observable(first.observables_file, "volume")
     assert state.getPeriodicBoxVolume()._value == pytest.approx(volume[-1])
-    execute_in(simulation(argon_box, state_file=outputs.state_file), tmp_path / "b", resources)
+    shared = {"state_file": first.state_file, "seed": 6}
+    anew = execute_in(simulation(argon_box, **shared), tmp_path / "b", resources)
+    continued = execute_in(simulation(argon_box, **shared, continues=True), tmp_path / "c", resources)
+    steps, _ = read_observable(continued.observables_file, "step")
+    times, _ = read_observable(continued.observables_file, "time")
+    assert steps.tolist() == list(range(550, 1001, 50))
+    assert np.allclose(times, steps * 0.002)
+    end = openmm.XmlSerializer.deserialize(continued.state_file.read_text())
+    assert (end.getStepCount(), end.getTime()._value) == (1000, pytest.approx(2.0))
+    assert read_observable(anew.observables_file, "step")[0][0] == 50
+    kinetic = [read_observable(run.observables_file, "kinetic energy")[0] for run in (first, continued, anew)]
+    assert abs(kinetic[1][0] - kinetic[0][-1]) < abs(kinetic[2][0] - kinetic[0][-1])
+
+
+def test_a_state_without_velocities_cannot_be_continued(tmp_path, argon_box, resources):
+    with pytest.raises(InputError, match="state_file: it has no velocities to go on from"):
+        execute_in(simulation(argon_box, continues=True), tmp_path, resources)
 
 
 def test_another_seed_is_another_trajectory(tmp_path, argon_box, resources):

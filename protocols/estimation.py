@@ -1,0 +1,141 @@
+"""The loop behind estimate: asks for rounds, waits, judges, until no property wants more."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from protocols.campaign import Campaign
+from protocols.convergence import Limits
+from protocols.errors import InputError
+from protocols.forcefield import OpenMMForceField
+from protocols.locking import DirectoryLock
+from protocols.progress import show_progress
+from protocols.properties.base import Property
+from protocols.quantities import describe_quantity
+from protocols.result import PropertyResult
+from protocols.run import GraphRun
+from protocols.settings import SimulationSettings
+from protocols.storage import write_atomically
+from protocols.workers import BackendWorkers, InProcessWorkers, Workers
+
+__all__ = ["ESTIMATES_NAME", "Estimation"]
+
+ESTIMATES_NAME = "estimates.json"
+"""Where each property of a run stands, in a file of this name in its directory."""
+
+
+class Estimation:
+    """All properties of one call.
+
+    Parameters, and the errors of wrong ones, are those of `estimate`.
+    """
+
+    def __init__(
+        self,
+        properties: Sequence[Property],
+        force_field: OpenMMForceField,
+        backend: Any,
+        *,
+        directory: Path | str,
+        settings: SimulationSettings | None,
+        limits: Limits | None,
+    ) -> None:
+        _check(properties, force_field, backend)
+        self._directory = Path(directory).resolve()
+        self._backend = backend
+        self._limits = limits or Limits()
+        self._campaigns = [
+            Campaign(item, force_field, settings or SimulationSettings(), self._limits, self._directory)
+            for item in properties
+        ]
+        self._stopped = False
+        self._run: GraphRun | None = None
+
+    def stop(self) -> None:
+        """Let `results`, in whatever thread it runs, stop what runs and end."""
+        self._stopped = True
+        if self._run is not None:
+            self._run.wake()
+
+    def results(self, progress: bool | None) -> Iterator[tuple[int, PropertyResult]]:
+        """Yield each property's number and result as it ends.
+
+        Parameters
+        ----------
+        progress
+            Whether to show progress; None shows it on a terminal only.
+        """
+        began = time.monotonic()
+        self._directory.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as stack:
+            stack.enter_context(DirectoryLock(self._directory))
+            workers = InProcessWorkers() if self._backend is None else BackendWorkers(self._backend)
+            stack.callback(workers.close)
+            run = self._run = GraphRun(self._directory, workers)
+            stack.enter_context(show_progress(run, self._summaries, progress))
+            live = dict(enumerate(self._campaigns))
+            stack.callback(self._release, run, live)
+            for campaign in live.values():
+                campaign.ask(run, self._share(workers, live))
+            while live and not self._stopped:
+                ended = [each.identity for each in run.wait(self._time_left(began))]
+                for number, campaign in list(live.items()):
+                    if campaign.workflow.result.identity in ended:
+                        yield from self._proceed(number, campaign, live, run, workers)
+                if live and self._time_left(began) == 0:
+                    yield from self._give_up(live, run)
+
+    def _proceed(
+        self, number: int, campaign: Campaign, live: dict[int, Campaign], run: GraphRun, workers: Workers
+    ) -> Iterator[tuple[int, PropertyResult]]:
+        result = campaign.proceed(run)
+        self._write_estimates()
+        if result is None:
+            campaign.ask(run, self._share(workers, live))
+            return
+        del live[number]
+        run.release(campaign)
+        yield number, result
+
+    def _give_up(self, live: dict[int, Campaign], run: GraphRun) -> Iterator[tuple[int, PropertyResult]]:
+        limit = "" if self._limits.time is None else describe_quantity(self._limits.time)
+        for number, campaign in list(live.items()):
+            del live[number]
+            run.release(campaign)
+            yield number, campaign.give_up(run, f"the time limit of {limit} is reached")
+
+    @staticmethod
+    def _release(run: GraphRun, live: dict[int, Campaign]) -> None:
+        for campaign in live.values():
+            run.release(campaign)
+
+    def _share(self, workers: Workers, live: dict[int, Campaign]) -> int:
+        """Return how many simulations at a time each liquid can have that still wants some."""
+        return workers.number_for_simulations // len({campaign.liquid for campaign in live.values()})
+
+    def _time_left(self, began: float) -> float | None:
+        if self._limits.time is None:
+            return None
+        limit = float(self._limits.time.to("second").magnitude)
+        return max(0.0, began + limit - time.monotonic())
+
+    def _summaries(self) -> list[dict[str, Any]]:
+        return [campaign.summary() for campaign in self._campaigns]
+
+    def _write_estimates(self) -> None:
+        write_atomically(self._directory / ESTIMATES_NAME, json.dumps(self._summaries()))
+
+
+def _check(properties: Sequence[Property], force_field: object, backend: Any) -> None:
+    for item in properties:
+        if not isinstance(item, Property):
+            raise InputError(f"properties: {item!r} is not a property; give Density(substance, state)")
+    if not isinstance(force_field, OpenMMForceField):
+        raise InputError(f"force_field: {force_field!r} is not allowed; give OpenMMForceField('tip3p.xml')")
+    if backend is not None and not backend.started:
+        raise InputError("backend: it is not started; call start() or use it in a with block")
