@@ -13,6 +13,7 @@ from protocols.parameterise import BuildOpenMMSystem
 from protocols.properties.density import Density
 from protocols.protocol import Protocol
 from protocols.result import PropertyResult
+from protocols.schema import workflow_schema
 from protocols.settings import SimulationSettings
 from protocols.simulation import OpenMMSimulation
 from protocols.state import ThermodynamicState
@@ -42,4 +43,5 @@ __all__ = [
     "aestimate",
     "estimate",
     "execute_in",
+    "workflow_schema",
 ]

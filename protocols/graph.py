@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+from protocols.document import read_document, write_document
+from protocols.drawing import dot, mermaid
 from protocols.model import Model
 from protocols.protocol import Protocol, upstream_first
 from protocols.run import GraphRun
+from protocols.text import json_text, parse_json, parse_yaml, yaml_text
 from protocols.workers import BackendWorkers, CallersThread
 from workflow_backends.backend import CalculationBackend
 from workflow_backends.errors import InputFailedError
@@ -83,3 +86,41 @@ class WorkflowGraph:
             for identity, outcome in outcomes.items()
             if isinstance(outcome, Model | Exception) and not isinstance(outcome, InputFailedError)
         }
+
+    def to_json(self) -> str:
+        """Return every protocol and its wiring as a JSON document.
+
+        Raises
+        ------
+        InputError
+            A class or an input could not be read back as it is.
+        """
+        return json_text(write_document(self))
+
+    def to_yaml(self) -> str:
+        """Return the document of `to_json` as YAML."""
+        return yaml_text(write_document(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Return the graph of a JSON document; equal protocols are merged.
+
+        Raises
+        ------
+        InputError
+            The document is not one; the message names the protocol and the input.
+        """
+        return cls(read_document(parse_json(text), Protocol).values())
+
+    @classmethod
+    def from_yaml(cls, text: str) -> Self:
+        """Return the graph of a YAML document, as `from_json` does."""
+        return cls(read_document(parse_yaml(text), Protocol).values())
+
+    def to_mermaid(self) -> str:
+        """Return the graph as a Mermaid flowchart; what runs on a GPU has a colour of its own."""
+        return mermaid(self)
+
+    def to_dot(self) -> str:
+        """Return the graph in the DOT language of Graphviz; what runs on a GPU has a colour of its own."""
+        return dot(self)

@@ -21,14 +21,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
-from pydantic import ValidatorFunctionWrapHandler, field_validator
+from pydantic import ValidationInfo, ValidatorFunctionWrapHandler, field_validator
 from pydantic.fields import FieldInfo
 
+from protocols.document import only_end, read_document, write_document
 from protocols.identity import content, digest, source_digest
 from protocols.model import Model
 from protocols.references import OutputNames, references_in
+from protocols.text import json_text, parse_json, parse_yaml, yaml_text
+from protocols.wiring import wired
 from workflow_backends.resources import ComputeResources
 
 __all__ = ["Protocol", "upstream_first"]
@@ -72,10 +75,46 @@ class Protocol(Model, ABC):
 
     @field_validator("*", mode="wrap")
     @classmethod
-    def _accept_references(cls, value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+    def _accept_references(
+        cls, value: Any, validate: ValidatorFunctionWrapHandler, info: ValidationInfo
+    ) -> Any:
         if next(references_in(value), None) is None:
             return validate(value)
-        return tuple(value) if isinstance(value, list) else value
+        return wired(cls, str(info.field_name), value)
+
+    def to_json(self) -> str:
+        """Return the protocol and everything upstream of it as a JSON document.
+
+        Raises
+        ------
+        InputError
+            A class or an input could not be read back as it is.
+        """
+        return json_text(self._document())
+
+    def to_yaml(self) -> str:
+        """Return the document of `to_json` as YAML."""
+        return yaml_text(self._document())
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Return the protocol in which a JSON document ends.
+
+        Raises
+        ------
+        InputError
+            The document is not one (the message names the protocol and the input), ends in several protocols,
+            or in one of another class.
+        """
+        return only_end(read_document(parse_json(text), Protocol), cls)
+
+    @classmethod
+    def from_yaml(cls, text: str) -> Self:
+        """Return the protocol in which a YAML document ends, as `from_json` does."""
+        return only_end(read_document(parse_yaml(text), Protocol), cls)
+
+    def _document(self) -> dict[str, Any]:
+        return write_document(upstream_first([self]))
 
     @property
     def output(self) -> Any:

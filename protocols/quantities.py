@@ -32,6 +32,8 @@ __all__ = [
     "Time",
     "canonical",
     "describe_quantity",
+    "exact_text",
+    "is_less",
     "quantity",
     "unit_symbol",
 ]
@@ -119,13 +121,24 @@ copyreg.pickle(registry.Quantity, _reduce)
 
 def canonical(value: Quantity) -> str:
     """Return one text for equal quantities whatever their unit: 12 digits, in base units."""
-    return _canonical(value.magnitude, value.units)
+    magnitude, unit = _in_base_units(value.magnitude, value.units)
+    return f"{magnitude:.12g} {unit}".strip()
+
+
+def is_less(first: Quantity, second: Quantity) -> bool:
+    """Compare two quantities of one dimension, which pint does slowly."""
+    return _in_base_units(first.magnitude, first.units) < _in_base_units(second.magnitude, second.units)
 
 
 @lru_cache(maxsize=10_000)  # conversions are slow, and the same few settings come again and again
-def _canonical(magnitude: float, unit: pint.Unit) -> str:
+def _in_base_units(magnitude: float, unit: pint.Unit) -> tuple[float, str]:
     base = registry.Quantity(magnitude, unit).to_base_units()
-    return f"{base.magnitude:.12g} {base.units:~D}".strip()
+    return float(base.magnitude), f"{base.units:~D}"
+
+
+def exact_text(value: Quantity) -> str:
+    """Return the quantity as a string that reads back exactly."""
+    return f"{value.magnitude!r} {value.units:D}"
 
 
 def describe_quantity(value: Quantity) -> str:
@@ -164,7 +177,7 @@ class Dimension:
         return core_schema.with_info_plain_validator_function(
             self._validate,
             serialization=core_schema.plain_serializer_function_ser_schema(
-                lambda value: f"{value.magnitude!r} {value.units:D}", return_schema=core_schema.str_schema()
+                exact_text, return_schema=core_schema.str_schema()
             ),
         )
 

@@ -17,6 +17,7 @@ from protocols.quantities import (
     Quantity,
     Time,
     describe_quantity,
+    is_less,
     quantity,
 )
 
@@ -94,7 +95,7 @@ class DynamicsSettings(Model):
 
     @model_validator(mode="after")
     def _whole_steps(self) -> DynamicsSettings:
-        if self.output_interval < self.timestep:
+        if is_less(self.output_interval, self.timestep):
             raise InputError(
                 f"output_interval: {describe_quantity(self.output_interval)} is not allowed; "
                 f"it must be at least the timestep, {describe_quantity(self.timestep)}"

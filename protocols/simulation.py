@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 from protocols.engine import Engine
 from protocols.errors import InputError
 from protocols.protocol import Protocol
-from protocols.quantities import Quantity, Time, describe_quantity, quantity
+from protocols.quantities import Quantity, Time, describe_quantity, is_less, quantity
 from protocols.references import OutputReference
 from protocols.segments import Checkpoint, SegmentStore
 from protocols.settings import DynamicsSettings
@@ -103,7 +103,7 @@ class OpenMMSimulation(Protocol):
         dynamics, total = self.dynamics, self.simulated_time
         if any(isinstance(value, OutputReference) for value in (dynamics, total)):
             return self
-        if total < dynamics.output_interval:
+        if is_less(total, dynamics.output_interval):
             raise InputError(
                 f"simulated_time: {describe_quantity(total)} is not allowed; it must be at least the "
                 f"output_interval, {describe_quantity(dynamics.output_interval)}"

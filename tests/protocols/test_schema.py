@@ -1,0 +1,107 @@
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from protocols.analysis import AverageObservable
+from protocols.forcefield import OpenMMForceField
+from protocols.graph import WorkflowGraph
+from protocols.plugins import shipped_classes
+from protocols.properties.density import Density
+from protocols.protocol import Protocol
+from protocols.schema import workflow_schema
+from protocols.settings import SimulationSettings
+from protocols.state import ThermodynamicState
+from protocols.substance import Substance
+from protocols.text import parse_yaml
+
+_PUBLISHED = Path(__file__).parents[2] / "docs" / "schema" / "workflow.json"
+
+
+class Plugged(Protocol):
+    value: float = 1.0
+
+    def execute(self, directory, available_resources):
+        return self.Outputs()
+
+
+@pytest.fixture(scope="session")
+def validator():
+    schema = workflow_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema)
+
+
+@pytest.fixture
+def document(tmp_path):
+    (tmp_path / "observables.csv").write_text("step\n")
+    state = ThermodynamicState(temperature="298.15 K", pressure="1 atm")
+    workflow = Density(Substance.pure("O"), state).workflow(
+        OpenMMForceField("tip3p.xml"), SimulationSettings()
+    )
+    [table] = [run.output.observables_file for run in workflow.simulations[0]]
+    files = [table, (table, tmp_path / "observables.csv"), tmp_path / "observables.csv"]
+    average = AverageObservable(observable="density", observables_files=files)
+    return parse_yaml(WorkflowGraph([workflow.result, average, Plugged()]).to_yaml())
+
+
+def test_the_published_schema_is_this_one():
+    current = json.dumps(workflow_schema(), indent=2, ensure_ascii=False) + "\n"
+    assert _PUBLISHED.read_text() == current, "write it anew: python tests/protocols/test_schema.py"
+
+
+def test_what_is_written_is_valid_with_every_protocol_of_this_package(validator, document):
+    used = {entry["type"] for entry in document["protocols"].values()}
+    assert used == {*shipped_classes(Protocol), "test_schema:Plugged"}
+    validator.validate(document)
+
+
+def test_defaults_are_shown_as_documents_hold_them(validator):
+    definitions = validator.schema["$defs"]
+    assert (
+        definitions["BuildCoordinatesPackmol"]["properties"]["density"]["default"] == "0.95 gram / milliliter"
+    )
+    assert definitions["DynamicsSettings"]["properties"]["timestep"]["default"] == "2.0 femtosecond"
+    assert (
+        definitions["BuildOpenMMSystem"]["properties"]["interactions"]["default"]["cutoff"] == "0.9 nanometer"
+    )
+
+
+def _first(document, kind):
+    return next(entry for entry in document["protocols"].values() if entry["type"] == kind)
+
+
+_WRONG = {
+    "another format": lambda d: d.update(format="gufe"),
+    "a newer version": lambda d: d.update(version=2),
+    "an unknown key": lambda d: d.update(steps=[]),
+    "no protocols": lambda d: d.pop("protocols"),
+    "no type": lambda d: _first(d, "OpenMMSimulation").pop("type"),
+    "an unknown key of a protocol": lambda d: _first(d, "OpenMMSimulation").update(typ="x"),
+    "another version of a protocol": lambda d: _first(d, "OpenMMSimulation").update(version=99),
+    "a missing input": lambda d: _first(d, "OpenMMSimulation")["inputs"].pop("state"),
+    "an unknown input": lambda d: _first(d, "OpenMMSimulation")["inputs"].update(stat=1),
+    "a number for a quantity": lambda d: _first(d, "OpenMMSimulation")["inputs"].update(simulated_time=20),
+    "a seed of zero": lambda d: _first(d, "OpenMMSimulation")["inputs"].update(seed=0),
+    "an unknown setting": lambda d: _first(d, "OpenMMSimulation")["inputs"]["dynamics"].update(step=1),
+    "a reference without an output": lambda d: _first(d, "OpenMMSimulation")["inputs"].update(
+        system_file={"$output": "built"}
+    ),
+    "a reference with more": lambda d: _first(d, "AverageObservable")["inputs"].update(
+        observables_files=[{"$output": "built.file", "x": 1}]
+    ),
+    "a reference inside a model": lambda d: _first(d, "OpenMMSimulation")["inputs"]["state"].update(
+        temperature={"$output": "a.b"}
+    ),
+}
+
+
+@pytest.mark.parametrize("change", _WRONG.values(), ids=_WRONG)
+def test_what_is_wrong_is_not_valid(validator, document, change):
+    change(document)
+    assert not validator.is_valid(document)
+
+
+if __name__ == "__main__":
+    _PUBLISHED.write_text(json.dumps(workflow_schema(), indent=2, ensure_ascii=False) + "\n")
