@@ -18,7 +18,7 @@ and is wired to another by attribute: ``Scale(value=other.output.product)``.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -26,12 +26,13 @@ from typing import Any, ClassVar
 from pydantic import ValidatorFunctionWrapHandler, field_validator
 from pydantic.fields import FieldInfo
 
+from protocols.errors import InputError
 from protocols.identity import content, digest, source_digest
 from protocols.model import Model
-from protocols.references import OutputNames, references_in
+from protocols.references import OutputNames, OutputReference, Placeholder, instances_in, references_in
 from workflow_backends.resources import ComputeResources
 
-__all__ = ["Protocol"]
+__all__ = ["Protocol", "content_of", "inputs_of", "protocols_in"]
 
 
 class Protocol(Model, ABC):
@@ -73,8 +74,10 @@ class Protocol(Model, ABC):
     @field_validator("*", mode="wrap")
     @classmethod
     def _accept_references(cls, value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
-        if next(references_in(value), None) is None:
+        if next(instances_in(value, (OutputReference, Placeholder)), None) is None:
             return validate(value)
+        if isinstance(value, Placeholder):
+            return value.checked(validate)
         return tuple(value) if isinstance(value, list) else value
 
     @property
@@ -98,15 +101,7 @@ class Protocol(Model, ABC):
 
     def identity_content(self) -> Any:
         """Return what the identity is a hash of, as plain data."""
-        cls = type(self)
-        return {
-            "type": cls.__qualname__ if source_digest(cls) else f"{cls.__module__}.{cls.__qualname__}",
-            "version": cls.version,
-            "source": source_digest(cls),
-            "inputs": {
-                name: content(getattr(self, name), f"{cls.__name__}.{name}") for name in cls.model_fields
-            },
-        }
+        return content_of(type(self), inputs_of(self))
 
     @property
     def label(self) -> str:
@@ -115,16 +110,46 @@ class Protocol(Model, ABC):
 
     @cached_property
     def upstream(self) -> tuple[Protocol, ...]:
-        """The protocols whose outputs are inputs of this one, each once."""
-        found = {
-            reference.identity: reference.protocol
-            for name in type(self).model_fields
-            for reference in references_in(getattr(self, name))
-        }
-        return tuple(found.values())
+        """The protocols whose outputs are inputs of this one, each once.
+
+        Raises
+        ------
+        InputError
+            An input is a placeholder, which only a group that has this protocol as a member can fill.
+        """
+        inputs = inputs_of(self)
+        for name, value in inputs.items():
+            if placeholder := next(instances_in(value, Placeholder), None):
+                raise InputError(
+                    f"{type(self).__name__}.{name}: {placeholder} is known in a ConditionalGroup only; "
+                    f"make {self.label} a member of one"
+                )
+        return protocols_in(inputs.values())
 
     def __hash__(self) -> int:
         return hash(self.identity)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Protocol) and self.identity == other.identity
+
+
+def inputs_of(protocol: Protocol) -> dict[str, Any]:
+    """Return the inputs by name: values, references and placeholders."""
+    return {name: getattr(protocol, name) for name in type(protocol).model_fields}
+
+
+def content_of(kind: type[Protocol], inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the identity of a protocol of this kind with these inputs is a hash of."""
+    source = source_digest(kind)
+    return {
+        "type": kind.__qualname__ if source else f"{kind.__module__}.{kind.__qualname__}",
+        "version": kind.version,
+        "source": source,
+        "inputs": {name: content(value, f"{kind.__name__}.{name}") for name, value in inputs.items()},
+    }
+
+
+def protocols_in(values: Iterable[Any]) -> tuple[Protocol, ...]:
+    """Return the protocols whose outputs are referred to in these values, each once."""
+    found = {reference.identity: reference.protocol for value in values for reference in references_in(value)}
+    return tuple(found.values())
