@@ -19,7 +19,7 @@ from protocols.references import Holder, OutputReference, Placeholder
 
 __all__ = ["Condition", "Relation"]
 
-_SAME = 1e-12  # equal numbers and quantities: to the digits that count for identity
+_SAME = 1e-12  # relative: the digits that count for identity
 
 
 class Relation(StrEnum):
@@ -101,13 +101,11 @@ class Condition(Holder):
             raise InputError(f"conditions: {self}: {left!r} and {right!r} cannot be compared") from None
 
     def _compare(self, left: Any, right: Any) -> bool:
-        if self.relation is Relation.less_than:
-            return bool(left < right)
-        if self.relation is Relation.greater_than:
-            return bool(left > right)
-        if isinstance(left, int | float) and isinstance(right, int | float):
-            return math.isclose(left, right, rel_tol=_SAME)
-        return bool(left == right)
+        numbers = isinstance(left, int | float) and isinstance(right, int | float)
+        equal = math.isclose(left, right, rel_tol=_SAME) if numbers else left == right
+        if equal or self.relation is Relation.equal_to:
+            return bool(equal) and self.relation is Relation.equal_to
+        return bool(left < right if self.relation is Relation.less_than else left > right)
 
     def __str__(self) -> str:
         is_quantity = isinstance(self.value, pint.Quantity)
@@ -122,7 +120,7 @@ def _kind_of(declaration: FieldInfo) -> Any:
     """Return the Dimension of a quantity, else the type, or None where it may be of several types."""
     parts = [*declaration.metadata, *_parts(declaration.annotation)]
     dimension = next((part for part in parts if isinstance(part, Dimension)), None)
-    types = [part for part in parts if isinstance(part, type) and part is not NoneType]
+    types = [part for part in parts if isinstance(part, type) and part not in {NoneType, Any, object}]
     return dimension or (types[0] if len(types) == 1 else None)
 
 

@@ -41,10 +41,7 @@ class Member(Holder):
 
         The protocol's own would do, if a class of a script had the same source in a worker as in the script.
         """
-        inputs = {
-            name: content(value, f"{self.kind.__name__}.{name}")
-            for name, value in inputs_of(protocol).items()
-        }
+        inputs = content(inputs_of(protocol), self.kind.__name__)
         return digest({"member": self.identity, "inputs": inputs})
 
     def required(self) -> set[str]:
