@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
 from protocols.errors import InputError
+from protocols.model import Model
 from protocols.placeholders import History, resolved
 from protocols.quantities import Dimension, describe_quantity
 from protocols.references import Holder, OutputReference, Placeholder
@@ -30,7 +31,7 @@ class Relation(StrEnum):
     equal_to = "equal to"
 
 
-class Condition(Holder):
+class Condition(Holder, Model):
     """Compare an output with a value or with another output.
 
     An output that is None, such as a standard error that cannot be known, meets no condition.

@@ -115,7 +115,7 @@ class ConditionalGroup(Protocol):
     @cached_property
     def upstream(self) -> tuple[Protocol, ...]:
         """The protocols outside of the group that it takes outputs of."""
-        return protocols_in(inputs_of(self).values())
+        return protocols_in(inputs_of(self))
 
     @property
     def output_types(self) -> Mapping[str, FieldInfo]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from protocols.errors import InputError
 from protocols.identity import content, digest
+from protocols.model import Model
 from protocols.placeholders import Current, GroupValue, History, resolved
 from protocols.protocol import Protocol, content_of, inputs_of
 from protocols.references import Holder, OutputReference, instances_in, replace_references
@@ -15,7 +16,7 @@ from protocols.references import Holder, OutputReference, instances_in, replace_
 __all__ = ["Member", "Wiring", "check_sources", "in_order"]
 
 
-class Member(Holder):
+class Member(Holder, Model):
     """A protocol of a group.
 
     Parameters

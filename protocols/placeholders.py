@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from pydantic import Field, field_validator
+from pydantic import field_validator
 
 from protocols.errors import InputError
 from protocols.identity import content
@@ -18,7 +18,7 @@ History: TypeAlias = Sequence[Mapping[str, Model]]
 """The outputs of the members by name, one mapping an iteration; the last is the one that runs."""
 
 
-class GroupValue(Placeholder):
+class GroupValue(Placeholder, Model):
     """What the group puts in place of it, in every iteration anew."""
 
     def resolve(self, history: History) -> Any:
@@ -73,12 +73,16 @@ class Current(GroupValue):
 
 
 class _OfMember(GroupValue):
-    source: Annotated[OutputReference | Current, Field(union_mode="left_to_right")]
+    source: OutputReference | Current
 
     @field_validator("source", mode="before")
     @classmethod
     def _parse(cls, value: Any) -> Any:
-        return Current.parse(value) if isinstance(value, str) else value
+        if isinstance(value, str):
+            return Current.parse(value)
+        if isinstance(value, OutputReference | Current):
+            return value
+        raise InputError(f"source: {value!r} is not allowed; give a name such as 'average.value'")
 
 
 class Previous(_OfMember):

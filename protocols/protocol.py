@@ -18,7 +18,7 @@ and is wired to another by attribute: ``Scale(value=other.output.product)``.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -118,13 +118,11 @@ class Protocol(Model, ABC):
             An input is a placeholder, which only a group that has this protocol as a member can fill.
         """
         inputs = inputs_of(self)
-        for name, value in inputs.items():
-            if placeholder := next(instances_in(value, Placeholder), None):
-                raise InputError(
-                    f"{type(self).__name__}.{name}: {placeholder} is known in a ConditionalGroup only; "
-                    f"make {self.label} a member of one"
-                )
-        return protocols_in(inputs.values())
+        for placeholder in instances_in(inputs, Placeholder):
+            raise InputError(
+                f"{self.label}: {placeholder} is known in a ConditionalGroup only; make it a member of one"
+            )
+        return protocols_in(inputs)
 
     def __hash__(self) -> int:
         return hash(self.identity)
@@ -149,7 +147,7 @@ def content_of(kind: type[Protocol], inputs: Mapping[str, Any]) -> dict[str, Any
     }
 
 
-def protocols_in(values: Iterable[Any]) -> tuple[Protocol, ...]:
-    """Return the protocols whose outputs are referred to in these values, each once."""
-    found = {reference.identity: reference.protocol for value in values for reference in references_in(value)}
+def protocols_in(value: Any) -> tuple[Protocol, ...]:
+    """Return the protocols whose outputs are referred to in `value`, each once."""
+    found = {reference.identity: reference.protocol for reference in references_in(value)}
     return tuple(found.values())

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from protocols.errors import InputError
 from protocols.model import Model
@@ -76,8 +76,11 @@ class OutputNames:
         return list(self._protocol.output_types)
 
 
-class Holder(Model):
-    """A model whose fields may hold references, which are found and replaced there as in a tuple or dict."""
+class Holder:
+    """Mixed into a model whose fields may hold references, which are found and replaced there.
+
+    No model itself, because pydantic makes the question whether a value is an instance dear.
+    """
 
 
 class Placeholder(Holder):
@@ -97,17 +100,15 @@ def instances_in(value: Any, kind: type[_T] | tuple[type[_T], ...]) -> Iterator[
     """Yield the outermost instances of a kind in `value`, in lists, tuples, dicts and holders too."""
     if isinstance(value, kind):
         yield value
-    else:
-        for item in _items(value):
+    elif isinstance(value, list | tuple):
+        for item in value:
             yield from instances_in(item, kind)
-
-
-def _items(value: Any) -> Iterable[Any]:
-    if isinstance(value, list | tuple):
-        return value
-    if isinstance(value, dict):
-        return value.values()
-    return [item for _, item in value] if isinstance(value, Holder) else ()
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from instances_in(item, kind)
+    elif isinstance(value, Holder):
+        for _, item in cast(Model, value):
+            yield from instances_in(item, kind)
 
 
 def replace_references(value: Any, replacement: Callable[[OutputReference], Any]) -> Any:
@@ -124,7 +125,8 @@ def replace_instances(value: Any, kind: type[_T], replacement: Callable[[_T], An
     if isinstance(value, dict):
         return {key: replace_instances(item, kind, replacement) for key, item in value.items()}
     if isinstance(value, Holder):
-        return value.model_copy(
-            update={name: replace_instances(item, kind, replacement) for name, item in value}
+        model = cast(Model, value)
+        return model.model_copy(
+            update={name: replace_instances(item, kind, replacement) for name, item in model}
         )
     return value

@@ -296,7 +296,7 @@ def test_identity_follows_members_conditions_and_wiring():
         halving(start=Halve(value="32 g/mL").output.half),
         halving(start=Halve(value="33 g/mL").output.half),
     ]
-    for first in (Iteration(first=2), 1):
+    for first in (Iteration(), Iteration(first=2), 1, 2):
         member = Halve(value=Previous("halve.half", start="16 g/mL"), seed=first)
         other.append(
             halving(
@@ -378,6 +378,7 @@ def test_conditions_outputs_and_limits_are_refused_by_name():
         conditions=[Condition(outside.half, "less than", "1 g/mL")],
     )
     refused("outputs: density: .* is not an output of a member", outputs={"density": outside.half})
+    refused("outputs: density: 'halve.half' is not an output of a member", outputs={"density": "halve.half"})
     refused("outputs: density: 3 is not an output of a member", outputs={"density": 3})
     refused("outputs: .* is not allowed; give a dict of outputs by name", outputs=[outside.half])
     for name in ("iterations", "satisfied", "copy", "declared", "_hidden"):
@@ -393,7 +394,7 @@ def test_conditions_outputs_and_limits_are_refused_by_name():
 def test_a_placeholder_outside_of_a_group_is_refused_by_name(tmp_path, resources):
     halve = Halve(value=Previous("halve.half", start="16 g/mL"))
     message = (
-        rf"Halve.value: Previous\('halve.half'\) is known in a ConditionalGroup only; make {halve.label} a"
+        rf"{halve.label}: Previous\('halve.half'\) is known in a ConditionalGroup only; make it a member"
     )
     with pytest.raises(InputError, match=message):
         execute_in(halve, tmp_path, resources)
