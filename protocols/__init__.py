@@ -1,6 +1,7 @@
 """Protocols and workflow graphs that estimate physical properties with OpenMM."""
 
 from protocols.analysis import AverageObservable
+from protocols.conditions import Condition, Relation
 from protocols.convergence import Limits
 from protocols.coordinates import BuildCoordinatesPackmol
 from protocols.errors import ExecutionError, InputError, ProtocolsError
@@ -8,8 +9,10 @@ from protocols.estimate import aestimate, estimate
 from protocols.execution import execute_in
 from protocols.forcefield import OpenMMForceField
 from protocols.graph import WorkflowGraph
+from protocols.groups import ConditionalGroup
 from protocols.minimisation import OpenMMEnergyMinimisation
 from protocols.parameterise import BuildOpenMMSystem
+from protocols.placeholders import Collected, Iteration, Previous
 from protocols.properties.density import Density
 from protocols.protocol import Protocol
 from protocols.result import PropertyResult
@@ -24,17 +27,23 @@ __all__ = [
     "AverageObservable",
     "BuildCoordinatesPackmol",
     "BuildOpenMMSystem",
+    "Collected",
     "Component",
+    "Condition",
+    "ConditionalGroup",
     "Density",
     "ExecutionError",
     "InputError",
+    "Iteration",
     "Limits",
     "OpenMMEnergyMinimisation",
     "OpenMMForceField",
     "OpenMMSimulation",
+    "Previous",
     "PropertyResult",
     "Protocol",
     "ProtocolsError",
+    "Relation",
     "SimulationSettings",
     "Status",
     "Substance",

@@ -83,5 +83,10 @@ class ExecutionError(ProtocolsError):
         self.directory = directory
         self.cause = cause
 
+    @classmethod
+    def caused_by(cls, error: Exception, protocol: str, directory: Path) -> ExecutionError:
+        """Return the failure of a protocol that raised this error."""
+        return cls(protocol, directory, f"{type(error).__name__}: {' '.join(str(error).split())}")
+
     def __str__(self) -> str:
         return f"{self.protocol} failed in {self.directory}: {self.cause}"

@@ -19,11 +19,11 @@ from typing import Any, NamedTuple
 
 import cloudpickle
 
-from protocols.errors import CorruptFileError, ExecutionError, InterruptedRunError
+from protocols.errors import CorruptFileError, ExecutionError, InputError, InterruptedRunError
 from protocols.locking import LOCK_NAME, DirectoryLock
 from protocols.model import Model
-from protocols.protocol import Protocol
-from protocols.references import replace_references
+from protocols.protocol import Protocol, inputs_of
+from protocols.references import replace_instances, replace_references
 from protocols.storage import (
     PROVENANCE_NAME,
     load_outputs,
@@ -72,12 +72,9 @@ class Task(NamedTuple):
     @classmethod
     def of(cls, protocol: Protocol, directory: Path) -> Task:
         """Return the task that executes this protocol in this directory."""
-        inputs = {
-            name: replace_references(
-                getattr(protocol, name), lambda reference: Slot(reference.identity, reference.name)
-            )
-            for name in type(protocol).model_fields
-        }
+        inputs = replace_references(
+            inputs_of(protocol), lambda reference: Slot(reference.identity, reference.name)
+        )
         return cls(type(protocol), inputs, protocol.label, protocol.identity_content(), directory)
 
     def portable(self) -> Task:
@@ -122,7 +119,9 @@ def execute_task(
         Whatever went wrong, with the protocol and its directory.
     """
     try:
-        inputs = {name: _filled(value, upstream) for name, value in task.inputs.items()}
+        inputs = replace_instances(
+            task.inputs, Slot, lambda slot: getattr(upstream[slot.identity], slot.output)
+        )
         kind = _unpickled_class(task.kind) if isinstance(task.kind, bytes) else task.kind
         protocol = kind(**inputs)
         return SimpleNamespace(
@@ -131,23 +130,21 @@ def execute_task(
     except InterruptedRunError:
         raise
     except Exception as error:
-        message = " ".join(str(error).split())
-        raise ExecutionError(task.label, task.directory, f"{type(error).__name__}: {message}") from error
+        raise ExecutionError.caused_by(error, task.label, task.directory) from error
 
 
 def execute_in(protocol: Protocol, directory: Path | str, available_resources: ComputeResources) -> Any:
-    """Execute one protocol that has no references in `directory`, or return what it gave there before."""
+    """Execute one protocol in `directory`, or return what it gave there before.
+
+    Raises
+    ------
+    InputError
+        An input is an output of another protocol, or a placeholder.
+    """
+    if protocol.upstream:
+        needed = ", ".join(other.label for other in protocol.upstream)
+        raise InputError(f"{protocol.label} takes outputs of {needed}; execute them in a WorkflowGraph")
     return _execute(protocol, Path(directory), available_resources, protocol.identity_content())
-
-
-def _filled(value: Any, upstream: Mapping[str, Any]) -> Any:
-    if isinstance(value, Slot):
-        return getattr(upstream[value.identity], value.output)
-    if isinstance(value, list | tuple):
-        return tuple(_filled(item, upstream) for item in value)
-    if isinstance(value, dict):
-        return {key: _filled(item, upstream) for key, item in value.items()}
-    return value
 
 
 def _execute(protocol: Protocol, directory: Path, resources: ComputeResources, inputs: Any) -> Model:

@@ -27,14 +27,15 @@ from pydantic import ValidationInfo, ValidatorFunctionWrapHandler, field_validat
 from pydantic.fields import FieldInfo
 
 from protocols.document import only_end, read_document, write_document
+from protocols.errors import InputError
 from protocols.identity import content, digest, source_digest
 from protocols.model import Model
-from protocols.references import OutputNames, references_in
+from protocols.references import OutputNames, OutputReference, Placeholder, instances_in, references_in
 from protocols.text import json_text, parse_json, parse_yaml, yaml_text
 from protocols.wiring import wired
 from workflow_backends.resources import ComputeResources
 
-__all__ = ["Protocol", "upstream_first"]
+__all__ = ["Protocol", "content_of", "inputs_of", "protocols_in", "upstream_first"]
 
 
 class Protocol(Model, ABC):
@@ -78,8 +79,10 @@ class Protocol(Model, ABC):
     def _accept_references(
         cls, value: Any, validate: ValidatorFunctionWrapHandler, info: ValidationInfo
     ) -> Any:
-        if next(references_in(value), None) is None:
+        if next(instances_in(value, (OutputReference, Placeholder)), None) is None:
             return validate(value)
+        if isinstance(value, Placeholder):
+            return value.checked(validate)
         return wired(cls, str(info.field_name), value)
 
     def to_json(self) -> str:
@@ -137,15 +140,7 @@ class Protocol(Model, ABC):
 
     def identity_content(self) -> Any:
         """Return what the identity is a hash of, as plain data."""
-        cls = type(self)
-        return {
-            "type": cls.__qualname__ if source_digest(cls) else f"{cls.__module__}.{cls.__qualname__}",
-            "version": cls.version,
-            "source": source_digest(cls),
-            "inputs": {
-                name: content(getattr(self, name), f"{cls.__name__}.{name}") for name in cls.model_fields
-            },
-        }
+        return content_of(type(self), inputs_of(self))
 
     @property
     def label(self) -> str:
@@ -154,13 +149,19 @@ class Protocol(Model, ABC):
 
     @cached_property
     def upstream(self) -> tuple[Protocol, ...]:
-        """The protocols whose outputs are inputs of this one, each once."""
-        found = {
-            reference.identity: reference.protocol
-            for name in type(self).model_fields
-            for reference in references_in(getattr(self, name))
-        }
-        return tuple(found.values())
+        """The protocols whose outputs are inputs of this one, each once.
+
+        Raises
+        ------
+        InputError
+            An input is a placeholder, which only a group that has this protocol as a member can fill.
+        """
+        inputs = inputs_of(self)
+        for placeholder in instances_in(inputs, Placeholder):
+            raise InputError(
+                f"{self.label}: {placeholder} is known in a ConditionalGroup only; make it a member of one"
+            )
+        return protocols_in(inputs)
 
     def __hash__(self) -> int:
         return hash(self.identity)
@@ -182,3 +183,25 @@ def upstream_first(protocols: Iterable[Protocol]) -> list[Protocol]:
             else:
                 found.setdefault(pending.pop().identity, last)
     return list(found.values())
+
+
+def inputs_of(protocol: Protocol) -> dict[str, Any]:
+    """Return the inputs by name: values, references and placeholders."""
+    return {name: getattr(protocol, name) for name in type(protocol).model_fields}
+
+
+def content_of(kind: type[Protocol], inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the identity of a protocol of this kind with these inputs is a hash of."""
+    source = source_digest(kind)
+    return {
+        "type": kind.__qualname__ if source else f"{kind.__module__}.{kind.__qualname__}",
+        "version": kind.version,
+        "source": source,
+        "inputs": {name: content(value, f"{kind.__name__}.{name}") for name, value in inputs.items()},
+    }
+
+
+def protocols_in(value: Any) -> tuple[Protocol, ...]:
+    """Return the protocols whose outputs are referred to in `value`, each once."""
+    found = {reference.identity: reference.protocol for reference in references_in(value)}
+    return tuple(found.values())

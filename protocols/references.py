@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from protocols.errors import InputError
+from protocols.model import Model
 
 if TYPE_CHECKING:
     from protocols.protocol import Protocol
 
-__all__ = ["OutputNames", "OutputReference", "references_in", "replace_references"]
+__all__ = [
+    "Holder",
+    "OutputNames",
+    "OutputReference",
+    "Placeholder",
+    "instances_in",
+    "references_in",
+    "replace_instances",
+    "replace_references",
+]
+
+_T = TypeVar("_T")
 
 
 class OutputReference:
@@ -64,24 +76,57 @@ class OutputNames:
         return list(self._protocol.output_types)
 
 
+class Holder:
+    """Mixed into a model whose fields may hold references, which are found and replaced there.
+
+    No model itself, because pydantic makes the question whether a value is an instance dear.
+    """
+
+
+class Placeholder(Holder):
+    """Stands for a value that only a group of protocols knows, while it runs."""
+
+    def checked(self, validate: Callable[[Any], Any]) -> Placeholder:  # noqa: ARG002
+        """Return it with the values that it holds validated as the input's own."""
+        return self
+
+
 def references_in(value: Any) -> Iterator[OutputReference]:
-    """Yield every reference in `value`, in lists, tuples and dicts too."""
-    if isinstance(value, OutputReference):
+    """Yield every reference in `value`, in lists, tuples, dicts and holders too."""
+    return instances_in(value, OutputReference)
+
+
+def instances_in(value: Any, kind: type[_T] | tuple[type[_T], ...]) -> Iterator[_T]:
+    """Yield the outermost instances of a kind in `value`, in lists, tuples, dicts and holders too."""
+    if isinstance(value, kind):
         yield value
     elif isinstance(value, list | tuple):
         for item in value:
-            yield from references_in(item)
+            yield from instances_in(item, kind)
     elif isinstance(value, dict):
         for item in value.values():
-            yield from references_in(item)
+            yield from instances_in(item, kind)
+    elif isinstance(value, Holder):
+        for _, item in cast(Model, value):
+            yield from instances_in(item, kind)
 
 
 def replace_references(value: Any, replacement: Callable[[OutputReference], Any]) -> Any:
-    """Return `value` with every reference in it, in lists, tuples and dicts too, replaced."""
-    if isinstance(value, OutputReference):
+    """Return `value` with every reference in it, in lists, tuples, dicts and holders too, replaced."""
+    return replace_instances(value, OutputReference, replacement)
+
+
+def replace_instances(value: Any, kind: type[_T], replacement: Callable[[_T], Any]) -> Any:
+    """Return `value` with the instances of a kind that `instances_in` yields replaced."""
+    if isinstance(value, kind):
         return replacement(value)
     if isinstance(value, list | tuple):
-        return tuple(replace_references(item, replacement) for item in value)
+        return tuple(replace_instances(item, kind, replacement) for item in value)
     if isinstance(value, dict):
-        return {key: replace_references(item, replacement) for key, item in value.items()}
+        return {key: replace_instances(item, kind, replacement) for key, item in value.items()}
+    if isinstance(value, Holder):
+        model = cast(Model, value)
+        return model.model_copy(
+            update={name: replace_instances(item, kind, replacement) for name, item in model}
+        )
     return value

@@ -26,7 +26,7 @@ from pydantic import (
 from protocols.errors import InputError
 from protocols.model import Model
 from protocols.quantities import Dimension
-from protocols.references import OutputReference, references_in
+from protocols.references import OutputReference, Placeholder, references_in
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -121,7 +121,7 @@ def _is_container(cls: Any) -> bool:
 
 
 def _keep_reference(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
-    return value if isinstance(value, OutputReference) else validate(value)
+    return value if isinstance(value, OutputReference | Placeholder) else validate(value)
 
 
 _KEEP = WrapValidator(_keep_reference)
