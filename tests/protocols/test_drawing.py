@@ -40,7 +40,7 @@ class Move(Protocol):
 def workflow():
     first, second = Make(seed=1), Make(seed=2)
     moved = Move(start=first.output.file, steps=first.output.size)
-    end = Move(start=moved.output.file, others=[first.output.file, second.output.file, moved.output.file])
+    end = Move(start=moved.output.file, others=[file.output.file for file in (first, second, second, moved)])
     arrows = Counter(
         [
             (first, moved, "file → start"),

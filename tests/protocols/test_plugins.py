@@ -124,12 +124,13 @@ def test_a_path_that_names_no_protocol_is_refused(name, message):
         find_class(name, Protocol)
 
 
-def test_a_class_that_nothing_else_can_import_is_refused():
+def test_a_class_that_nothing_else_can_import_is_refused(monkeypatch):
     class Local(Protocol):
         def execute(self, directory, available_resources):
             return self.Outputs()
 
     script = type("Scale", (Own,), {"__module__": "__main__"})
+    monkeypatch.setattr(sys.modules["__main__"], "Scale", script, raising=False)
     for cls in (Local, script):
         with pytest.raises(InputError, match=r"cannot be written.*at the top level of a module"):
             name_of(cls)
