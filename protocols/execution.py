@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from protocols.errors import CorruptFileError, ExecutionError
-from protocols.locking import LOCK_NAME, DirectoryLock
+from protocols.locking import DirectoryLock, is_locked
 from protocols.model import Model
 from protocols.protocol import Protocol
 from protocols.references import replace_references
@@ -120,7 +120,7 @@ def _execute(protocol: Protocol, directory: Path, resources: ComputeResources, i
     directory = directory.resolve()
     with contextlib.suppress(CorruptFileError):  # looked at again with the lock
         finished = read_outputs(directory, protocol.parse_outputs)
-        if finished is not None and not (directory / LOCK_NAME).exists():  # who died before unlocking?
+        if finished is not None and not is_locked(directory):  # else who died is tidied up after
             return finished
     with name_full_disk(directory):
         return _execute_locked(protocol, directory, resources, inputs)

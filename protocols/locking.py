@@ -25,7 +25,7 @@ import psutil
 
 from protocols.errors import DirectoryLockedError
 
-__all__ = ["LOCK_NAME", "DirectoryLock", "Holder"]
+__all__ = ["LOCK_NAME", "DirectoryLock", "Holder", "is_locked"]
 
 LOCK_NAME = "lock.json"
 HEARTBEAT_S = 5.0
@@ -219,10 +219,8 @@ class DirectoryLock:
 
     def _sweep(self) -> None:
         """Remove what processes left that died while they locked."""
-        with os.scandir(self._path.parent) as entries:
-            leftovers = [entry.path for entry in entries if entry.name.startswith(f".{LOCK_NAME}.")]
-        for leftover in leftovers:
-            Path(leftover).unlink(missing_ok=True)
+        for name in _traces(self._path.parent) - {LOCK_NAME}:
+            self._path.with_name(name).unlink(missing_ok=True)
 
     def _lives(self, holder: Holder | None) -> bool:
         if holder is not None and holder.is_local:
@@ -251,6 +249,16 @@ class DirectoryLock:
                 fcntl.flock(file, fcntl.LOCK_EX)
             if _read(self._path) == dead:
                 self._path.unlink(missing_ok=True)
+
+
+def is_locked(directory: Path) -> bool:
+    """Return whether somebody holds or held the directory, or died while locking it."""
+    return bool(_traces(directory))
+
+
+def _traces(directory: Path) -> set[str]:
+    with os.scandir(directory) as entries:
+        return {entry.name for entry in entries if entry.name.lstrip(".").startswith(LOCK_NAME)}
 
 
 def _read(path: Path) -> Holder | None:

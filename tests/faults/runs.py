@@ -28,7 +28,7 @@ from protocols.state import ThermodynamicState
 from workflow_backends.resources import ComputeResources
 
 REFERENCE = ComputeResources(platform="Reference")
-HEARTBEAT_S = 0.1  # a damaged lock is watched for three of them
+HEARTBEAT_S = 0.03  # a damaged lock is watched for three of them
 LOG = "executions.log"  # beside the run's directory
 
 
