@@ -1,4 +1,4 @@
-"""Two short simulations on two Parsl workers, in the directory given: a script that tests kill as they like."""
+"""Two short simulations on two Parsl workers, in the directory given: a script for tests to kill."""
 
 import sys
 from concurrent.futures import wait
@@ -18,7 +18,7 @@ REFERENCE = ComputeResources(platform="Reference")
 
 
 def graph() -> WorkflowGraph:
-    """Two replicas, twenty segments each."""
+    """Two replicas, twelve segments each."""
     built = BuildOpenMMSystem(
         coordinates_file=BuildCoordinatesPackmol(
             substance=Substance.pure("[Ar]"), number_of_molecules=60, density="1.2 g/mL"
@@ -31,7 +31,7 @@ def graph() -> WorkflowGraph:
             system_file=built.output.system_file,
             state_file=built.output.state_file,
             state=ThermodynamicState(temperature="120 K", pressure="10 bar"),
-            simulated_time="40 ps",
+            simulated_time="24 ps",
             dynamics=DynamicsSettings(timestep="5 fs", output_interval="0.2 ps", segment_time="2 ps"),
             seed=seed,
         )
