@@ -148,22 +148,26 @@ def _provenance(
         "platform": getattr(outputs, "platform", None),
         "platform_reason": getattr(outputs, "platform_reason", None),
         "resources": str(resources),
-        "host": socket.gethostname(),
-        "system": platform.platform(),
         "pid": os.getpid(),
-        "python": sys.version.split()[0],
-        "packages": _versions(),
+        **_surroundings(),
         "started": started.isoformat(),
         "finished": datetime.now(UTC).isoformat(),
     }
 
 
 @cache
-def _versions() -> dict[str, str | None]:
-    versions: dict[str, str | None] = {}
-    for name in _PACKAGES:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            versions[name] = None
-    return versions
+def _surroundings() -> dict[str, Any]:
+    """Return what stays the same while this process runs."""
+    return {
+        "host": socket.gethostname(),
+        "system": platform.platform(),
+        "python": sys.version.split()[0],
+        "packages": {name: _version(name) for name in _PACKAGES},
+    }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None

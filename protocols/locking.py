@@ -177,6 +177,7 @@ class DirectoryLock:
         self._stale_after = stale_after
         self._patience = patience
         self._holder = Holder.here()
+        self._text = json.dumps(asdict(self._holder))
 
     def __enter__(self) -> DirectoryLock:
         while not self._try_to_create():
@@ -192,20 +193,20 @@ class DirectoryLock:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         _heart.remove(self)
-        if self._holder.pid == os.getpid() and _read(self._path) == self._holder:
+        if self._holder.pid == os.getpid() and _text_of(self._path) == self._text:
             self._path.unlink(missing_ok=True)
 
     def beat(self) -> None:
         """Show that the holder lives."""
         with contextlib.suppress(OSError):  # a file system that hangs a moment; the next beat comes
-            if _read(self._path) in {self._holder, None}:
+            if _text_of(self._path) == self._text or _read(self._path) is None:
                 os.utime(self._path)
 
     def _try_to_create(self) -> bool:
         # A hard link appears complete or not at all, on network file systems too.
         draft = self._path.with_name(f".{LOCK_NAME}.{self._holder.token}")
         try:
-            draft.write_text(json.dumps(asdict(self._holder)))
+            draft.write_text(self._text)
             os.link(draft, self._path)
         except FileExistsError:
             return False
@@ -263,10 +264,17 @@ def _traces(directory: Path) -> set[str]:
 
 def _read(path: Path) -> Holder | None:
     try:
-        holder = Holder(**json.loads(path.read_text()))
+        holder = Holder(**json.loads(_text_of(path)))
         return holder if holder.pid > 0 and math.isfinite(holder.started) else None
-    except (OSError, ValueError, TypeError, RecursionError):
+    except (ValueError, TypeError, RecursionError):
         return None
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""
 
 
 def _beat_of(path: Path) -> int | None:
