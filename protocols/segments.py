@@ -106,16 +106,17 @@ class SegmentStore:
             except (OSError, CorruptFileError) as error:
                 problems.append(str(error))
                 break
+        if not problems and any(int(path.name) >= len(self.segments) for path in self._numbered()):
+            problems.append(f"{self._path(len(self.segments))} is missing")
         while self.segments and checkpoint is None:
             try:
                 checkpoint = Checkpoint.from_bytes(self._checked(len(self.segments) - 1, _CHECKPOINT))
             except (OSError, CorruptFileError) as error:
                 problems.append(str(error))
                 self.segments.pop()
-        reason = problems[0] if problems else "a segment before it is missing"
         for path in self._numbered():
             if int(path.name) >= len(self.segments):
-                set_aside(path, reason)
+                set_aside(path, problems[0])
             elif int(path.name) < len(self.segments) - _CHECKPOINTS_KEPT:
                 (path / _CHECKPOINT).unlink(missing_ok=True)  # left by a kill right before its removal
         return checkpoint

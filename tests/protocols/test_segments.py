@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pytest
 
@@ -76,3 +78,26 @@ def test_frames_that_change_later_are_noticed(filled):
     (filled / "000000" / "frames.csv").write_text("1,z\n")
     with pytest.raises(CorruptFileError, match=r"frames.csv is not what was written"):
         store.frames()
+
+
+def test_a_number_that_changed_in_a_segment_is_noticed(filled, caplog):
+    info = filled / "000003" / "segment.json"
+    info.write_text(info.read_text().replace('"frames": 2', '"frames": 3'))
+    store = SegmentStore(filled)
+    store.recover()
+    assert store.number_of_frames == 6
+    assert f"{info} is not what was written" in caplog.text
+
+
+def test_a_checkpoint_that_a_kill_left_behind_is_dropped(filled):
+    (filled / "000000" / "checkpoint.npz").write_bytes(b"old")
+    assert SegmentStore(filled).recover() is not None
+    assert not (filled / "000000" / "checkpoint.npz").exists()
+
+
+def test_segments_after_a_missing_one_are_set_aside(filled, caplog):
+    shutil.rmtree(filled / "000002")
+    store = SegmentStore(filled)
+    store.recover()
+    assert (filled / "000003.corrupt-1").is_dir()
+    assert f"000003 cannot be used ({filled / '000002'} is missing)" in caplog.text
