@@ -20,6 +20,7 @@ from protocols.storage import set_aside, sync_directory
 __all__ = ["Checkpoint", "Segment", "SegmentStore"]
 
 _INFO, _FRAMES, _CHECKPOINT = "segment.json", "frames.csv", "checkpoint.npz"
+_GONE = (FileNotFoundError, NotADirectoryError, IsADirectoryError)  # other errors of the disk may pass
 _CHECKPOINTS_KEPT = 2  # the last but one, too, in case the last is damaged
 
 
@@ -103,7 +104,7 @@ class SegmentStore:
         while self._path(len(self.segments)).exists():
             try:
                 self.segments.append(self._read(len(self.segments)))
-            except (OSError, CorruptFileError) as error:
+            except (*_GONE, CorruptFileError) as error:
                 problems.append(str(error))
                 break
         if not problems and any(int(path.name) >= len(self.segments) for path in self._numbered()):
@@ -111,7 +112,7 @@ class SegmentStore:
         while self.segments and checkpoint is None:
             try:
                 checkpoint = Checkpoint.from_bytes(self._checked(len(self.segments) - 1, _CHECKPOINT))
-            except (OSError, CorruptFileError) as error:
+            except (*_GONE, CorruptFileError) as error:
                 problems.append(str(error))
                 self.segments.pop()
         for path in self._numbered():

@@ -66,7 +66,9 @@ def finish_under_fire(inputs, directory, seed):
 def run_and_compare(inputs, tmp_path, seed):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert start(inputs, whole).wait() == 0
-    assert finish_under_fire(inputs, killed, seed) >= 3
+    kills = finish_under_fire(inputs, killed, seed)
+    print(f"seed {seed}: {kills} kills of a simulation")
+    assert kills >= 3
     steps, _ = read_observable(killed / "observables.csv", "step")
     assert steps.tolist() == [STEPS_A_FRAME * frame for frame in range(1, FRAMES + 1)]
     for name in ("observables.csv", "state.xml"):

@@ -1,4 +1,6 @@
+import errno
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -101,3 +103,13 @@ def test_segments_after_a_missing_one_are_set_aside(filled, caplog):
     store.recover()
     assert (filled / "000003.corrupt-1").is_dir()
     assert f"000003 cannot be used ({filled / '000002'} is missing)" in caplog.text
+
+
+def test_an_error_of_the_disk_that_may_pass_sets_nothing_aside(filled, monkeypatch):
+    def fail(self):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(Path, "read_bytes", fail)
+    with pytest.raises(OSError, match="Too many open files"):
+        SegmentStore(filled).recover()
+    assert sorted(path.name for path in filled.iterdir()) == [f"{n:06d}" for n in range(4)]
