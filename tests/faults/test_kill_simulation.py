@@ -1,5 +1,6 @@
 """kill -9 at random moments: no frame is lost, doubled or mixed."""
 
+import os
 import random
 import subprocess
 import sys
@@ -42,7 +43,10 @@ def inputs(tmp_path_factory):
 
 
 def start(inputs, directory):
-    return subprocess.Popen([sys.executable, str(SCRIPT), str(inputs), str(directory)])
+    return subprocess.Popen(
+        [sys.executable, str(SCRIPT), str(inputs), str(directory)],
+        env=os.environ | {"PYTHONPATH": str(SCRIPT.parents[2])},
+    )
 
 
 def finish_under_fire(inputs, directory, seed):
