@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import cloudpickle
 
 from protocols.errors import CorruptFileError, ExecutionError, InputError, InterruptedRunError
-from protocols.locking import LOCK_NAME, DirectoryLock
+from protocols.locking import DirectoryLock, is_locked
 from protocols.model import Model
 from protocols.protocol import Protocol, inputs_of
 from protocols.references import replace_instances, replace_references
@@ -151,7 +151,7 @@ def _execute(protocol: Protocol, directory: Path, resources: ComputeResources, i
     directory = directory.resolve()
     with contextlib.suppress(CorruptFileError):  # looked at again with the lock
         finished = read_outputs(directory, protocol.parse_outputs)
-        if finished is not None and not (directory / LOCK_NAME).exists():  # who died before unlocking?
+        if finished is not None and not is_locked(directory):  # else who died is tidied up after
             return finished
     with name_full_disk(directory):
         return _execute_locked(protocol, directory, resources, inputs)
@@ -179,22 +179,26 @@ def _provenance(
         "platform": getattr(outputs, "platform", None),
         "platform_reason": getattr(outputs, "platform_reason", None),
         "resources": str(resources),
-        "host": socket.gethostname(),
-        "system": platform.platform(),
         "pid": os.getpid(),
-        "python": sys.version.split()[0],
-        "packages": _versions(),
+        **_surroundings(),
         "started": started.isoformat(),
         "finished": datetime.now(UTC).isoformat(),
     }
 
 
 @cache
-def _versions() -> dict[str, str | None]:
-    versions: dict[str, str | None] = {}
-    for name in _PACKAGES:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            versions[name] = None
-    return versions
+def _surroundings() -> dict[str, Any]:
+    """Return what stays the same while this process runs."""
+    return {
+        "host": socket.gethostname(),
+        "system": platform.platform(),
+        "python": sys.version.split()[0],
+        "packages": {name: _version(name) for name in _PACKAGES},
+    }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None

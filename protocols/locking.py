@@ -25,7 +25,7 @@ import psutil
 
 from protocols.errors import DirectoryLockedError
 
-__all__ = ["LOCK_NAME", "DirectoryLock", "Holder", "holder_of"]
+__all__ = ["LOCK_NAME", "DirectoryLock", "Holder", "holder_of", "is_locked"]
 
 LOCK_NAME = "lock.json"
 HEARTBEAT_S = 5.0
@@ -182,6 +182,7 @@ class DirectoryLock:
         self._stale_after = stale_after
         self._patience = patience
         self._holder = Holder.here()
+        self._text = json.dumps(asdict(self._holder))
 
     def __enter__(self) -> DirectoryLock:
         while not self._try_to_create():
@@ -197,20 +198,20 @@ class DirectoryLock:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         _heart.remove(self)
-        if self._holder.pid == os.getpid() and _read(self._path) == self._holder:
+        if self._holder.pid == os.getpid() and _text_of(self._path) == self._text:
             self._path.unlink(missing_ok=True)
 
     def beat(self) -> None:
         """Show that the holder lives."""
         with contextlib.suppress(OSError):  # a file system that hangs a moment; the next beat comes
-            if _read(self._path) in {self._holder, None}:
+            if _text_of(self._path) == self._text or _read(self._path) is None:
                 os.utime(self._path)
 
     def _try_to_create(self) -> bool:
         # A hard link appears complete or not at all, on network file systems too.
         draft = self._path.with_name(f".{LOCK_NAME}.{self._holder.token}")
         try:
-            draft.write_text(json.dumps(asdict(self._holder)))
+            draft.write_text(self._text)
             os.link(draft, self._path)
         except FileExistsError:
             return False
@@ -224,10 +225,8 @@ class DirectoryLock:
 
     def _sweep(self) -> None:
         """Remove what processes left that died while they locked."""
-        with os.scandir(self._path.parent) as entries:
-            leftovers = [entry.path for entry in entries if entry.name.startswith(f".{LOCK_NAME}.")]
-        for leftover in leftovers:
-            Path(leftover).unlink(missing_ok=True)
+        for name in _traces(self._path.parent) - {LOCK_NAME}:
+            self._path.with_name(name).unlink(missing_ok=True)
 
     def _lives(self, holder: Holder | None) -> bool:
         if holder is not None and holder.is_local:
@@ -263,12 +262,29 @@ def holder_of(directory: Path) -> Holder | None:
     return _read(directory / LOCK_NAME)
 
 
+def is_locked(directory: Path) -> bool:
+    """Return whether somebody holds or held the directory, or died while locking it."""
+    return bool(_traces(directory))
+
+
+def _traces(directory: Path) -> set[str]:
+    with os.scandir(directory) as entries:
+        return {entry.name for entry in entries if entry.name.lstrip(".").startswith(LOCK_NAME)}
+
+
 def _read(path: Path) -> Holder | None:
     try:
-        holder = Holder(**json.loads(path.read_text()))
+        holder = Holder(**json.loads(_text_of(path)))
         return holder if holder.pid > 0 and math.isfinite(holder.started) else None
-    except (OSError, ValueError, TypeError, RecursionError):
+    except (ValueError, TypeError, RecursionError):
         return None
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""
 
 
 def _beat_of(path: Path) -> int | None:

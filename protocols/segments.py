@@ -7,7 +7,6 @@ import io
 import json
 import os
 import shutil
-import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -21,8 +20,8 @@ from protocols.storage import set_aside, sync_directory
 __all__ = ["Checkpoint", "Segment", "SegmentStore"]
 
 _INFO, _FRAMES, _CHECKPOINT = "segment.json", "frames.csv", "checkpoint.npz"
+_GONE = (FileNotFoundError, NotADirectoryError, IsADirectoryError)  # other errors of the disk may pass
 _CHECKPOINTS_KEPT = 2  # the last but one, too, in case the last is damaged
-_DAMAGED = (OSError, ValueError, KeyError, TypeError, CorruptFileError)
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,19 +104,20 @@ class SegmentStore:
         while self._path(len(self.segments)).exists():
             try:
                 self.segments.append(self._read(len(self.segments)))
-            except (*_DAMAGED, AttributeError, RecursionError) as error:
+            except (*_GONE, CorruptFileError) as error:
                 problems.append(str(error))
                 break
+        if not problems and any(int(path.name) >= len(self.segments) for path in self._numbered()):
+            problems.append(f"{self._path(len(self.segments))} is missing")
         while self.segments and checkpoint is None:
             try:
                 checkpoint = Checkpoint.from_bytes(self._checked(len(self.segments) - 1, _CHECKPOINT))
-            except (*_DAMAGED, zipfile.BadZipFile) as error:
+            except (*_GONE, CorruptFileError) as error:
                 problems.append(str(error))
                 self.segments.pop()
-        reason = problems[0] if problems else "a segment before it is missing"
         for path in self._numbered():
             if int(path.name) >= len(self.segments):
-                set_aside(path, reason)
+                set_aside(path, problems[0])
             elif int(path.name) < len(self.segments) - _CHECKPOINTS_KEPT:
                 (path / _CHECKPOINT).unlink(missing_ok=True)  # left by a kill right before its removal
         return checkpoint
@@ -167,10 +167,14 @@ class SegmentStore:
         return self._directory / f"{index:06d}"
 
     def _read(self, index: int) -> Segment:
-        info = json.loads((self._path(index) / _INFO).read_text())
-        if info.pop("digest") != digest(info):
-            raise CorruptFileError(f"{self._path(index) / _INFO} is not what was written")
-        segment = Segment(**info)
+        path = self._path(index) / _INFO
+        try:
+            info = json.loads(path.read_text())
+            if info.pop("digest") != digest(info):
+                raise CorruptFileError(f"{path} is not what was written")
+            segment = Segment(**info)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise CorruptFileError(f"{path}: {error}") from error
         self._compare(index, _FRAMES, segment)
         return segment
 

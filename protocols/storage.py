@@ -74,8 +74,8 @@ def name_full_disk(directory: Path) -> Iterator[None]:
             raise
         reason = os.strerror(error.errno)
         raise DiskFullError(
-            f"{directory}: {reason}; make space on this disk and run the same command again: it goes on where"
-            " it stopped"
+            f"{directory}: the disk is full ({reason}); make space on it and run the same command again:"
+            " it goes on where it stopped"
         ) from error
 
 

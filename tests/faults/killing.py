@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -75,10 +76,16 @@ def fresh(place: Path) -> Path:
     return place / "try" / "run"
 
 
-def contents(directory: Path) -> dict[str, Any]:
-    """Return all files below a directory, but for times in them."""
-    files = sorted(path for path in directory.rglob("*") if path.is_file())
-    return {str(path.relative_to(directory)): _content(path) for path in files}
+def contents(directory: Path, ignored: Collection[str] = ()) -> dict[str, Any]:
+    """Return all files below a directory, but for times in them and for those to be ignored."""
+    files = {str(path.relative_to(directory)): path for path in directory.rglob("*") if path.is_file()}
+    return {name: _content(path) for name, path in files.items() if name not in ignored}
+
+
+def set_aside(directory: Path) -> set[str]:
+    """Return the files that were kept because they were damaged."""
+    paths = {path.relative_to(directory) for path in directory.rglob("*") if path.is_file()}
+    return {str(path) for path in paths if ".corrupt-" in str(path)}
 
 
 def _content(path: Path) -> Any:

@@ -13,12 +13,13 @@ import logging
 import os
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from injection import Injector
 
-from protocols import locking
+from protocols import execution, locking
 from protocols.execution import execute_in
 from protocols.graph import WorkflowGraph
 from protocols.protocol import Protocol
@@ -28,7 +29,7 @@ from protocols.state import ThermodynamicState
 from workflow_backends.resources import ComputeResources
 
 REFERENCE = ComputeResources(platform="Reference")
-HEARTBEAT_S = 0.1  # a damaged lock is watched for three of them
+HEARTBEAT_S, STALE_AFTER_S = 0.03, 0.3  # a damaged lock looks silent, or like one of another machine
 LOG = "executions.log"  # beside the run's directory
 
 
@@ -144,6 +145,7 @@ def _serve(request: dict[str, Any]) -> dict[str, Any]:
 
 def main() -> None:
     locking.HEARTBEAT_S = HEARTBEAT_S
+    execution.DirectoryLock = partial(locking.DirectoryLock, stale_after=STALE_AFTER_S)
     tasks = len(list(Path("/proc/self/task").iterdir()))
     print(json.dumps({"threads": tasks}), flush=True)
     for line in sys.stdin:

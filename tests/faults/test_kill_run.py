@@ -1,14 +1,12 @@
-"""kill -9 of the script or of a worker in the middle of an estimate on Parsl, then the same command again."""
+"""kill -9 of the script in the middle of an estimate on Parsl, then the same command again."""
 
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
 
-import psutil
 import pytest
 from leaks import wait_until
 
@@ -52,20 +50,3 @@ def test_a_killed_script_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert any("Packmol" in str(path) for path in before)
     assert not any("AverageObservable" in str(path) for path in before)
     _check_finish(_start(directory), before, directory)
-
-
-@pytest.mark.timeout(240)
-def test_a_killed_worker_costs_its_segment_alone(tmp_path: Path) -> None:
-    directory = tmp_path / "run"
-    script = _start(directory)
-    assert wait_until(lambda: _stepping(directory), 60)
-    before = _finished(directory)
-    workers = [
-        process
-        for process in psutil.Process(script.pid).children(recursive=True)
-        if "workflow_backends.worker" in process.cmdline()
-    ]
-    assert workers
-    for process in workers:
-        process.send_signal(signal.SIGKILL)
-    _check_finish(script, before, directory)

@@ -1,5 +1,6 @@
 """kill -9 at random moments: no frame is lost, doubled or mixed."""
 
+import os
 import random
 import subprocess
 import sys
@@ -42,7 +43,10 @@ def inputs(tmp_path_factory):
 
 
 def start(inputs, directory):
-    return subprocess.Popen([sys.executable, str(SCRIPT), str(inputs), str(directory)])
+    return subprocess.Popen(
+        [sys.executable, str(SCRIPT), str(inputs), str(directory)],
+        env=os.environ | {"PYTHONPATH": str(SCRIPT.parents[2])},
+    )
 
 
 def finish_under_fire(inputs, directory, seed):
@@ -66,7 +70,9 @@ def finish_under_fire(inputs, directory, seed):
 def run_and_compare(inputs, tmp_path, seed):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert start(inputs, whole).wait() == 0
-    assert finish_under_fire(inputs, killed, seed) >= 3
+    kills = finish_under_fire(inputs, killed, seed)
+    print(f"seed {seed}: {kills} kills of a simulation")
+    assert kills >= 3
     steps, _ = read_observable(killed / "observables.csv", "step")
     assert steps.tolist() == [STEPS_A_FRAME * frame for frame in range(1, FRAMES + 1)]
     for name in ("observables.csv", "state.xml"):

@@ -94,7 +94,7 @@ def test_the_value_of_the_iteration_before_may_be_compared_with():
         (
             "status",
             "convergd",
-            "value: 'convergd' is not allowed; it must be 'converged', 'too short', 'not converged' or 'failed'",
+            "value: 'convergd' is not allowed; it must be 'converged', 'too short', 'not converged' or",
         ),
         (
             "density",

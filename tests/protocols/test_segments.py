@@ -1,3 +1,7 @@
+import errno
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -76,3 +80,36 @@ def test_frames_that_change_later_are_noticed(filled):
     (filled / "000000" / "frames.csv").write_text("1,z\n")
     with pytest.raises(CorruptFileError, match=r"frames.csv is not what was written"):
         store.frames()
+
+
+def test_a_number_that_changed_in_a_segment_is_noticed(filled, caplog):
+    info = filled / "000003" / "segment.json"
+    info.write_text(info.read_text().replace('"frames": 2', '"frames": 3'))
+    store = SegmentStore(filled)
+    store.recover()
+    assert store.number_of_frames == 6
+    assert f"{info} is not what was written" in caplog.text
+
+
+def test_a_checkpoint_that_a_kill_left_behind_is_dropped(filled):
+    (filled / "000000" / "checkpoint.npz").write_bytes(b"old")
+    assert SegmentStore(filled).recover() is not None
+    assert not (filled / "000000" / "checkpoint.npz").exists()
+
+
+def test_segments_after_a_missing_one_are_set_aside(filled, caplog):
+    shutil.rmtree(filled / "000002")
+    store = SegmentStore(filled)
+    store.recover()
+    assert (filled / "000003.corrupt-1").is_dir()
+    assert f"000003 cannot be used ({filled / '000002'} is missing)" in caplog.text
+
+
+def test_an_error_of_the_disk_that_may_pass_sets_nothing_aside(filled, monkeypatch):
+    def fail(self):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(Path, "read_bytes", fail)
+    with pytest.raises(OSError, match="Too many open files"):
+        SegmentStore(filled).recover()
+    assert sorted(path.name for path in filled.iterdir()) == [f"{n:06d}" for n in range(4)]
