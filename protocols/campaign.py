@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from protocols.convergence import Convergence, Limits, Verdict
 from protocols.errors import ExecutionError, InputError
@@ -53,84 +53,109 @@ class Campaign:
         self._convergence = Convergence(item, limits)
         self._round = 0
         self._last: tuple[Model, PropertyWorkflow] | None = None
-        self._verdict: Verdict | None = None
+        self._result: PropertyResult | None = None
         self.workflow = item.workflow(force_field, settings)
         self.liquid = self.workflow.simulations[0][0].identity
         """What tells simulations of one system at one state from those of others."""
-        target = None if item.target is None else str(item.target)
-        key = digest([self.workflow.result.identity, settings.replicas, target])
-        fixed = settings.replicas is not None or item.target is None
-        file = directory / "schedules" / f"{key[:16]}.json"
-        self._schedule = None if item.target is None else Schedule(file, settings.least_replicas, fixed=fixed)
-        if limits.steps is not None and item.target is not None and self._steps > limits.steps:
+        self._schedule = None if item.target is None else self._new_schedule(limits, directory)
+
+    def _new_schedule(self, limits: Limits, directory: Path) -> Schedule:
+        key = digest([self.identity, self._settings.replicas, str(self.property.target)])
+        steps, least = self._steps_of_a_run, self._settings.least_replicas
+        if limits.steps is not None and steps * least > limits.steps:
             raise InputError(
-                f"limits.steps: {limits.steps} is not allowed; one round of {item} has {self._steps} steps"
+                f"limits.steps: {limits.steps} is not allowed; one round of {self.property} has "
+                f"{steps * least} steps"
             )
+        return Schedule(
+            directory / "schedules" / f"{key[:16]}.json",
+            least,
+            fixed=self._settings.replicas is not None,
+            most_runs=None if limits.steps is None else limits.steps // steps,
+        )
 
     @property
-    def _steps(self) -> int:
-        return sum(run.steps for replica in self.workflow.simulations for run in replica)
+    def _steps_of_a_run(self) -> int:
+        return self.workflow.simulations[0][0].steps
+
+    @property
+    def identity(self) -> str:
+        """Of the protocol with whose end the present round ends."""
+        return self.workflow.result.identity
 
     def ask(self, run: GraphRun, share_of_workers: int) -> None:
         """Ask for the next round."""
         if self._schedule is not None:
-            rounds = self._schedule.rounds(self._round, share_of_workers)
+            rounds = self._schedule.decide(self._round, share_of_workers)
             self.workflow = self.property.workflow(self._force_field, self._settings, rounds)
         self._round += 1
         run.need([self.workflow.result], self)
 
-    def proceed(self, run: GraphRun) -> PropertyResult | None:
+    def proceed(self, run: GraphRun, share_of_workers: int) -> PropertyResult | None:
         """Look at the round that has ended; return the result, or None if another round is wanted."""
         outcome = run.outcome(self.workflow.result)
         if not isinstance(outcome, Model):
-            return self._failed(run)
-        simulations = self.workflow.simulations
-        next_steps = sum(replica[-1].steps for replica in simulations)
+            self._result = self._failed(run)
+            return self._result
         self._last = outcome, self.workflow
-        self._verdict = self._convergence.judge(
-            outcome, max(len(replica) for replica in simulations), self._steps, next_steps
-        )
-        return self._result(run, self._verdict) if self._verdict.finished else None
+        rounds = max(len(replica) for replica in self.workflow.simulations)
+        verdict = self._convergence.judge(outcome, rounds, self._steps_after_next(share_of_workers))
+        return self._end(run, verdict) if verdict.finished else None
 
     def give_up(self, run: GraphRun, reason: str) -> PropertyResult:
         """Return what there is so far, as not converged."""
-        verdict = Verdict(True, Status.unconverged, reason)
-        if self._last is None:
-            result = self.workflow.result
-            return PropertyResult(
-                self.property, verdict.status, result.label, run.home(result), reason=reason
-            )
-        return self._result(run, verdict)
+        return self._end(run, Verdict(True, Status.unconverged, reason))
+
+    def _steps_after_next(self, share_of_workers: int) -> int:
+        """Return the steps of production in all if another round is run."""
+        if self._schedule is None:
+            return 0
+        return sum(self._schedule.next(self._round, share_of_workers)) * self._steps_of_a_run
 
     def summary(self) -> dict[str, Any]:
         """Return where the property stands, as plain data."""
-        unit = self.property.unit
-        if self._last is None or self._verdict is None:
-            return {"property": str(self.property), "round": self._round, "value": None}
-        last: Any = self._last[0]
-        target = None if self.property.target is None else self.property.allowed_error(last.value.to(unit))
-        return {
+        ended, unit = self._result, self.property.unit
+        about: dict[str, Any] = {
             "property": str(self.property),
             "round": self._round,
-            "value": last.value.to(unit).magnitude,
-            "standard_error": None if last.standard_error is None else last.standard_error.to(unit).magnitude,
-            "target": None if target is None else target.magnitude,
+            "status": "running" if ended is None else str(ended.status),
+            "reason": "" if ended is None else str(ended.error or ended.reason),
             "unit": unit,
-            "n_effective": last.n_effective,
-            "status": str(self._verdict.status) if self._verdict.finished else "running",
-            "reason": self._verdict.reason,
+            "value": None,
+        }
+        if self._last is None:
+            return about
+        outputs: Any = self._last[0]
+        value, error = outputs.value.to(unit), outputs.standard_error
+        target = None if self.property.target is None else self.property.allowed_error(value)
+        return about | {
+            "value": value.magnitude,
+            "standard_error": None if error is None else error.to(unit).magnitude,
+            "target": None if target is None else target.to(unit).magnitude,
+            "n_effective": outputs.n_effective,
         }
 
-    def _result(self, run: GraphRun, verdict: Verdict) -> PropertyResult:
-        outputs, workflow = cast("tuple[Any, PropertyWorkflow]", self._last)
-        unit, error, result = self.property.unit, outputs.standard_error, workflow.result
+    def _end(self, run: GraphRun, verdict: Verdict) -> PropertyResult:
+        self._result = self._made(run, verdict)
+        return self._result
+
+    def _made(self, run: GraphRun, verdict: Verdict) -> PropertyResult:
+        """Return the result: the last round's value, if a round has ended."""
+        if self._last is None:
+            result = self.workflow.result
+            return PropertyResult(
+                self.property, verdict.status, result.label, run.home(result), reason=verdict.reason
+            )
+        last: tuple[Any, PropertyWorkflow] = self._last
+        outputs, workflow = last
+        unit, error = self.property.unit, outputs.standard_error
         finished = [run.outcome(each) for replica in workflow.simulations for each in replica]
         ran: list[Any] = [outcome for outcome in finished if isinstance(outcome, Model)]
         return PropertyResult(
             property=self.property,
             status=verdict.status,
-            protocol=result.label,
-            directory=run.home(result),
+            protocol=workflow.result.label,
+            directory=run.home(workflow.result),
             value=outputs.value.to(unit),
             standard_error=None if error is None else error.to(unit),
             n_effective=outputs.n_effective,

@@ -68,7 +68,7 @@ class Convergence:
         self._limits = limits
         self._met = 0
 
-    def judge(self, outputs: Any, rounds: int, steps: int, next_steps: int) -> Verdict:
+    def judge(self, outputs: Any, rounds: int, steps_after_next: int) -> Verdict:
         """Judge one more round.
 
         Parameters
@@ -77,10 +77,8 @@ class Convergence:
             Of the protocol that gives the value, over all rounds so far.
         rounds
             That the longest replica has run.
-        steps
-            That have been made in production, over all replicas.
-        next_steps
-            That another round would add.
+        steps_after_next
+            Of production, over all replicas, that there would be after another round.
         """
         if self._property.target is None:
             return Verdict(True, outputs.status, outputs.reason)
@@ -89,7 +87,7 @@ class Convergence:
         if self._met >= _SUCCESSIVE_ROUNDS:
             return Verdict(True, Status.converged, "")
         problem = problem or "the target is met in one round, not yet in two in a row"
-        limit = self._limit(rounds, steps + next_steps)
+        limit = self._limit(rounds, steps_after_next)
         return Verdict(bool(limit), Status.unconverged, f"{problem}; {limit}" if limit else problem)
 
     def _problem(self, outputs: Any) -> str:
@@ -102,11 +100,11 @@ class Convergence:
             return ""
         return f"the standard error, {_short(error)}, is above the target, {_short(allowed)}"
 
-    def _limit(self, rounds: int, steps_after: int) -> str:
+    def _limit(self, rounds: int, steps_after_next: int) -> str:
         """Name the limit that forbids another round; empty if none does."""
         if rounds >= self._limits.rounds:
             return f"the limit of {self._limits.rounds} rounds is reached"
-        if self._limits.steps is not None and steps_after > self._limits.steps:
+        if self._limits.steps is not None and steps_after_next > self._limits.steps:
             return f"another round would pass the limit of {self._limits.steps} steps"
         return ""
 

@@ -20,7 +20,7 @@ from protocols.quantities import describe_quantity
 from protocols.result import PropertyResult
 from protocols.run import ESTIMATES_NAME, GraphRun
 from protocols.settings import SimulationSettings
-from protocols.storage import write_atomically
+from protocols.storage import name_full_disk, write_atomically
 from protocols.workers import BackendWorkers, InProcessWorkers, Workers
 
 __all__ = ["Estimation"]
@@ -46,9 +46,12 @@ class Estimation:
         self._directory = Path(directory).resolve()
         self._backend = backend
         self._limits = limits or Limits()
+        self._numbers: dict[Property, list[int]] = {}
+        for number, item in enumerate(properties):
+            self._numbers.setdefault(item, []).append(number)
         self._campaigns = [
             Campaign(item, force_field, settings or SimulationSettings(), self._limits, self._directory)
-            for item in properties
+            for item in self._numbers
         ]
         self._stopped = False
         self._run: GraphRun | None = None
@@ -60,7 +63,7 @@ class Estimation:
             self._run.wake()
 
     def results(self, progress: bool | None) -> Iterator[tuple[int, PropertyResult]]:
-        """Yield each property's number and result as it ends.
+        """Yield each property's number and result as it ends; equal properties share one result.
 
         Parameters
         ----------
@@ -70,50 +73,57 @@ class Estimation:
         began = time.monotonic()
         self._directory.mkdir(parents=True, exist_ok=True)
         with ExitStack() as stack:
+            stack.enter_context(name_full_disk(self._directory))
             stack.enter_context(DirectoryLock(self._directory))
             workers = InProcessWorkers() if self._backend is None else BackendWorkers(self._backend)
             stack.callback(workers.close)
             run = self._run = GraphRun(self._directory, workers)
             stack.enter_context(show_progress(run, self._summaries, progress))
-            live = dict(enumerate(self._campaigns))
-            stack.callback(self._release, run, live)
-            for campaign in live.values():
+            live = list(self._campaigns)
+            stack.callback(lambda: self._release(run, live))
+            for campaign in live:
                 campaign.ask(run, self._share(workers, live))
             while live and not self._stopped:
-                ended = [each.identity for each in run.wait(self._time_left(began))]
-                for number, campaign in list(live.items()):
-                    if campaign.workflow.result.identity in ended:
-                        yield from self._proceed(number, campaign, live, run, workers)
+                ended = {each.identity for each in run.wait(self._time_left(began))}
+                results = self._proceed([c for c in live if c.identity in ended], live, run, workers)
                 if live and self._time_left(began) == 0:
-                    yield from self._give_up(live, run)
+                    results += self._give_up(live, run)
+                if ended or results:
+                    self._write_estimates()
+                for result in results:
+                    yield from ((number, result) for number in self._numbers[result.property])
 
     def _proceed(
-        self, number: int, campaign: Campaign, live: dict[int, Campaign], run: GraphRun, workers: Workers
-    ) -> Iterator[tuple[int, PropertyResult]]:
-        result = campaign.proceed(run)
-        self._write_estimates()
-        if result is None:
-            campaign.ask(run, self._share(workers, live))
-            return
-        del live[number]
-        run.release(campaign)
-        yield number, result
+        self, ended: list[Campaign], live: list[Campaign], run: GraphRun, workers: Workers
+    ) -> list[PropertyResult]:
+        """Judge the rounds that have ended, ask for new ones, and return what is finished."""
+        results = []
+        for campaign in ended:
+            share = self._share(workers, live)
+            result = campaign.proceed(run, share)
+            if result is None:
+                campaign.ask(run, share)
+            else:
+                live.remove(campaign)
+                run.release(campaign)
+                results.append(result)
+        return results
 
-    def _give_up(self, live: dict[int, Campaign], run: GraphRun) -> Iterator[tuple[int, PropertyResult]]:
+    def _give_up(self, live: list[Campaign], run: GraphRun) -> list[PropertyResult]:
         limit = "" if self._limits.time is None else describe_quantity(self._limits.time)
-        for number, campaign in list(live.items()):
-            del live[number]
-            run.release(campaign)
-            yield number, campaign.give_up(run, f"the time limit of {limit} is reached")
+        results = [campaign.give_up(run, f"the time limit of {limit} is reached") for campaign in live]
+        self._release(run, live)
+        live.clear()
+        return results
 
     @staticmethod
-    def _release(run: GraphRun, live: dict[int, Campaign]) -> None:
-        for campaign in live.values():
+    def _release(run: GraphRun, live: list[Campaign]) -> None:
+        for campaign in live:
             run.release(campaign)
 
-    def _share(self, workers: Workers, live: dict[int, Campaign]) -> int:
+    def _share(self, workers: Workers, live: list[Campaign]) -> int:
         """Return how many simulations at a time each liquid can have that still wants some."""
-        return workers.number_for_simulations // len({campaign.liquid for campaign in live.values()})
+        return workers.number_for_simulations // len({campaign.liquid for campaign in live})
 
     def _time_left(self, began: float) -> float | None:
         if self._limits.time is None:

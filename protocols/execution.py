@@ -25,6 +25,7 @@ from protocols.model import Model
 from protocols.protocol import Protocol, inputs_of
 from protocols.references import replace_instances, replace_references
 from protocols.storage import (
+    ERROR_NAME,
     PROVENANCE_NAME,
     load_outputs,
     name_full_disk,
@@ -163,6 +164,7 @@ def _execute_locked(protocol: Protocol, directory: Path, resources: ComputeResou
         finished = load_outputs(directory, protocol.parse_outputs)
         if finished is not None:
             return finished
+        (directory / ERROR_NAME).unlink(missing_ok=True)
         started = datetime.now(UTC)
         outputs = protocol.execute(directory, resources)
         record = json.dumps(_provenance(inputs, outputs, resources, started))

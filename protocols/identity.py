@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import re
 import site
 import sysconfig
 from enum import Enum
@@ -21,6 +22,9 @@ from protocols.quantities import canonical
 __all__ = ["content", "digest", "file_digest", "source_digest"]
 
 _OURS = __name__.partition(".")[0]
+# What Python, abc and pydantic add to a class, which says nothing more or differs from process to process.
+_ADDRESS = re.compile(" at 0x[0-9a-f]+")
+_IGNORED = re.compile("__(?!annotations__|init__|call__)|_abc_|model_config$")
 
 
 def digest(data: Any) -> str:
@@ -108,11 +112,40 @@ def _installed(cls: type) -> bool:
 def _source(cls: type) -> Any:
     try:
         return inspect.getsource(cls)
-    except (OSError, TypeError):  # typed at a prompt: there is no text, but there is code
-        functions = {name: item for name, item in vars(cls).items() if isinstance(item, FunctionType)}
-        return {name: _code(function.__code__) for name, function in sorted(functions.items())}
+    except (OSError, TypeError):  # typed at a prompt or in a notebook: there is no text, but there is code
+        members = {name: _member(item) for name, item in vars(cls).items() if not _IGNORED.match(name)}
+        return {"name": cls.__qualname__, "members": members}
+
+
+def _member(item: Any) -> Any:
+    """Return what makes up a member of a class: code, constants, declared types."""
+    for wrapper in ("__func__", "__wrapped__", "wrapped", "func"):  # of class methods, validators, properties
+        item = getattr(item, wrapper, item)
+    match item:
+        case property():
+            return [_member(function) for function in (item.fget, item.fset, item.fdel)]
+        case FunctionType():
+            return [_code(item.__code__), _constant(item.__defaults__), _constant(item.__kwdefaults__)]
+        case type():
+            return _source(item)
+        case _:
+            return _constant(item)
+
+
+def _constant(value: Any) -> Any:
+    """Return a constant as text that does not depend on the process."""
+    match value:
+        case CodeType():
+            return _code(value)
+        case frozenset() | set():
+            return sorted(map(repr, value))
+        case dict():
+            return [[str(key), _constant(item)] for key, item in value.items()]
+        case list() | tuple():
+            return [_constant(item) for item in value]
+        case _:
+            return _ADDRESS.sub("", repr(value))
 
 
 def _code(code: CodeType) -> Any:
-    constants = [_code(item) if isinstance(item, CodeType) else repr(item) for item in code.co_consts]
-    return [code.co_code.hex(), constants, list(code.co_names)]
+    return [code.co_code.hex(), [_constant(item) for item in code.co_consts], list(code.co_names)]

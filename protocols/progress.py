@@ -76,7 +76,7 @@ class Watcher:
 def describe_summary(summary: dict[str, Any]) -> str:
     """Return a property's value so far, beside its target."""
     if summary["value"] is None:
-        return f"round {summary['round']}"
+        return f"round {summary['round']}, {summary['status']}"
     error, target = summary["standard_error"], summary["target"]
     text = f"{summary['value']:.5g}" + ("" if error is None else f" +/- {error:.2g}")
     wanted = "" if target is None else f", target {target:.2g}"

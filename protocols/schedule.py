@@ -26,16 +26,19 @@ class Schedule:
         To begin with.
     fixed
         Whether there are never more.
+    most_runs
+        How many runs a limit allows, each a round of one replica; more replicas join only within it.
     """
 
-    def __init__(self, file: Path, least_replicas: int, *, fixed: bool) -> None:
+    def __init__(self, file: Path, least_replicas: int, *, fixed: bool, most_runs: int | None = None) -> None:
         self._file = file
         self._least = least_replicas
         self._fixed = fixed
+        self._most_runs = most_runs
         self._steps = _read(file)
 
-    def rounds(self, step: int, share_of_workers: int) -> Rounds:
-        """Return how many rounds each replica has run after this step, counted from 0.
+    def next(self, step: int, share_of_workers: int) -> Rounds:
+        """Return how many rounds each replica will have run after this step, counted from 0.
 
         Parameters
         ----------
@@ -44,14 +47,23 @@ class Schedule:
         share_of_workers
             How many workers this property could keep busy.
         """
+        if step < len(self._steps):
+            return self._steps[step]
+        before = self._steps[-1] if self._steps else ()
+        wanted = self._least if self._fixed else max(self._least, share_of_workers)
+        added = wanted - len(before)
+        if self._most_runs is not None:
+            added = min(added, self._most_runs - sum(before) - len(before))
+        return (*(count + 1 for count in before), *([1] * max(0, added)))
+
+    def decide(self, step: int, share_of_workers: int) -> Rounds:
+        """Return `next`, and write it down."""
+        rounds = self.next(step, share_of_workers)
         if step == len(self._steps):
-            before = self._steps[-1] if self._steps else ()
-            wanted = self._least if self._fixed else max(self._least, share_of_workers)
-            added = max(0, wanted - len(before))
-            self._steps.append((*(count + 1 for count in before), *([1] * added)))
+            self._steps.append(rounds)
             self._file.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(self._file, json.dumps(self._steps))
-        return self._steps[step]
+        return rounds
 
 
 def _read(file: Path) -> list[Rounds]:

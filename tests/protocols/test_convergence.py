@@ -27,7 +27,7 @@ def outputs(error, status=Status.converged, reason=""):
 def judge_all(target, errors, limits=None):
     judge = Convergence(density(target), limits or Limits()).judge
     return [
-        judge(outputs(error), rounds=number, steps=100 * number, next_steps=100)
+        judge(outputs(error), rounds=number, steps_after_next=100 * (number + 1))
         for number, error in enumerate(errors, start=1)
     ]
 
@@ -60,7 +60,7 @@ def test_it_stops_only_after_two_rounds_in_a_row():
 def test_a_met_target_counts_only_with_enough_samples():
     convergence = Convergence(density("0.5 %"), Limits())
     few = outputs(0.001, Status.too_short, "30 effective samples of at least 50")
-    verdicts = [convergence.judge(few, rounds=n, steps=n, next_steps=1) for n in (1, 2, 3)]
+    verdicts = [convergence.judge(few, rounds=n, steps_after_next=n) for n in (1, 2, 3)]
     assert not any(verdict.finished for verdict in verdicts)
     assert verdicts[-1].reason == "30 effective samples of at least 50"
 
@@ -81,5 +81,5 @@ def test_convergence_in_the_last_round_is_convergence():
 
 def test_without_a_target_one_round_is_all():
     short = outputs(0.1, Status.too_short, "too few")
-    verdict = Convergence(density(None), Limits()).judge(short, rounds=1, steps=1, next_steps=1)
+    verdict = Convergence(density(None), Limits()).judge(short, rounds=1, steps_after_next=0)
     assert (verdict.finished, verdict.status, verdict.reason) == (True, Status.too_short, "too few")

@@ -129,6 +129,16 @@ def test_a_failure_comes_back_with_its_error_and_the_others_go_on(
     )
 
 
+def test_more_replicas_never_pass_the_limit_of_steps(tmp_path):
+    wanted = Density(ARGON.substance, STATE, "0.0001 %")
+    [result] = estimate(
+        [wanted], FORCE_FIELD, ThreadBackend(workers=4), directory=tmp_path, settings=SETTINGS,
+        limits=Limits(steps=1900),
+    )  # fmt: skip
+    assert result.rounds == (1, 1, 1)
+    assert "another round would pass the limit of 1900 steps" in result.reason
+
+
 @pytest.mark.parametrize("with_backend", [False, True])
 async def test_the_asynchronous_twin_yields_every_result(tmp_path, backend, with_backend):
     other = Density(ARGON.substance, ThermodynamicState(temperature="92 K", pressure="1 bar"))
@@ -217,6 +227,8 @@ def test_a_time_limit_stops_what_runs_and_the_same_command_goes_on(tmp_path):
     [result] = estimate([ARGON], FORCE_FIELD, directory=tmp_path, settings=long, limits=Limits(time="2 s"))
     assert (result.status, result.value) == (Status.unconverged, None)
     assert str(result).endswith("not converged: the time limit of 2 s is reached")
+    [summary] = json.loads((tmp_path / "estimates.json").read_text())
+    assert summary["status"] == "not converged"
 
 
 async def test_leaving_the_iteration_stops_what_runs(tmp_path):

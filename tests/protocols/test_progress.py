@@ -85,7 +85,7 @@ def test_it_shows_each_property_beside_its_target(run):
         "property": "Density of O", "round": 3, "value": 0.98765, "standard_error": 0.00312,
         "target": 0.002, "unit": "g/mL", "status": "running",
     }  # fmt: skip
-    new = {"property": "Density of [Ar]", "round": 1, "value": None}
+    new = {"property": "Density of [Ar]", "round": 1, "status": "running", "value": None}
     text = drawn(run, [summary, new])
     assert "0.98765 +/- 0.0031 g/mL, target 0.002 (round 3, running)" in text
     assert "Density of [Ar]" in text

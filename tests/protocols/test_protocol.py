@@ -1,4 +1,7 @@
+import os
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import cloudpickle
@@ -204,3 +207,41 @@ def test_provenance_lies_beside_the_result(tmp_path, resources):
     assert record["protocol"]["inputs"] == {"value": 1, "factor": 2}
     assert record["packages"]["openmm"]
     assert record["host"]
+
+
+_TYPED_AT_A_PROMPT = """
+from typing import ClassVar
+from protocols import Protocol
+code = '''
+class Own(Protocol):
+    name: str = "a"
+    WORDS: ClassVar = {words}
+    class Outputs(Protocol.Outputs):
+        value: {kind}
+    @staticmethod
+    def helper(x):
+        return x in {{"a", "b", "c", "d"}}
+    @property
+    def twice(self):
+        return {twice} * 2
+    def execute(self, directory, available_resources):
+        return self.Outputs(value=self.helper(self.name))
+'''
+exec(code)
+print(Own().identity)
+"""
+
+
+def test_a_class_without_source_text_has_one_identity_in_every_process_and_none_that_hides_a_change():
+    def identity(seed, words="('x', 'y')", kind="bool", twice="1"):
+        code = _TYPED_AT_A_PROMPT.format(words=words, kind=kind, twice=twice)
+        code = code.replace("{{", "{").replace("}}", "}")
+        run = subprocess.run(
+            [sys.executable, "-c", code], env=os.environ | {"PYTHONHASHSEED": str(seed)},
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        return run.stdout
+
+    assert len({identity(seed) for seed in (1, 2, 3)}) == 1
+    changed = [identity(1, words="('x',)"), identity(1, kind="int"), identity(1, twice="3")]
+    assert len({identity(1), *changed}) == 4
