@@ -58,15 +58,6 @@ def test_a_killed_idle_manager_does_not_swallow_the_next_task(local: ParslLocalB
     assert local.submit_task(pow, 2, 5).result(25) == 32
 
 
-def test_a_killed_idle_process_of_the_pool_does_not_hang_later_tasks(local: ParslLocalBackend) -> None:
-    local.submit_task(pow, 2, 5).result(20)
-    for process in _manager().children():
-        if "spawn_main" in " ".join(process.cmdline()):
-            process.kill()
-            break
-    assert [local.submit_task(pow, 2, n).result(25) for n in range(3)] == [1, 2, 4]
-
-
 def test_a_killed_interchange_fails_every_future_and_the_backend_starts_again(
     local: ParslLocalBackend,
 ) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import logging
 import sys
-from multiprocessing.context import ForkServerContext
 from typing import Any
 
 import parsl.multiprocessing
@@ -14,6 +14,10 @@ from parsl.executors.high_throughput.errors import CommandClientBadError
 from parsl.executors.high_throughput.executor import DEFAULT_LAUNCH_CMD
 from parsl.executors.status_handling import BlockProviderExecutor
 from parsl.jobs.states import TERMINAL_STATES, JobStatus
+from parsl.serialize.concretes import PickleSerializer
+from parsl.serialize.facade import methods_for_data, register_method_for_data
+
+from workflow_backends.parsl_engine.threads import ThreadContext
 
 __all__ = [
     "MemoizableMessage",
@@ -21,8 +25,8 @@ __all__ = [
     "executor_failure",
     "fail_without_blocks",
     "forget_failure",
-    "fork_workers_without_manager",
     "give_up",
+    "lighten_pool",
 ]
 
 _COMMAND_POLL_MS = 200
@@ -107,23 +111,19 @@ def give_up(executor: Any, reason: str) -> None:
         executor._executor_bad_state.set()
 
 
-class _WithoutManager(ForkServerContext):
-    """What Parsl's pool takes for its multiprocessing context, and for the manager process it asks of it."""
-
-    def Manager(self) -> _WithoutManager:  # type: ignore[override]  # noqa: N802  # the standard library's name
-        return self
-
-    def dict(self) -> dict[int, Any]:
-        return {}
+class _PickleSerializer(PickleSerializer):  # type: ignore[misc]  # parsl is not typed
+    identifier = b"parsl.serialize.concretes PickleSerializer"  # from which any Parsl finds the class
 
 
-def fork_workers_without_manager() -> None:
-    """Save Parsl's pool a process, two calls to it for each task, and an import of Parsl for each worker.
+def lighten_pool() -> None:
+    """Save Parsl's pool its processes, and each task the making of log records and the work of dill.
 
-    The pool keeps note of who runs what in a dictionary shared through a manager process. It serves to
-    report a dead worker's task; our pool ends as a whole then, so that a plain dictionary does.
+    Our workers are threads, which run no user code, and their results are bytes or TaskFailed.
     """
-    parsl.multiprocessing.SpawnContext = _WithoutManager()
+    logging.disable(logging.INFO)
+    parsl.multiprocessing.SpawnContext = ThreadContext()
+    methods_for_data.clear()
+    register_method_for_data(_PickleSerializer())
 
 
 class MemoizableMessage(bytes):
