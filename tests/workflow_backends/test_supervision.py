@@ -8,9 +8,11 @@ import re
 import subprocess
 import sys
 import textwrap
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import parsl.multiprocessing
+import zmq
 from parsl.executors import HighThroughputExecutor
 from parsl.executors.high_throughput import process_worker_pool, zmq_pipes
 from parsl.executors.high_throughput.executor import DEFAULT_LAUNCH_CMD
@@ -21,6 +23,7 @@ from parsl.serialize import deserialize
 from workflow_backends.parsl_engine.supervision import (
     MemoizableMessage,
     SupervisedExecutor,
+    _probe_anonymously,
     executor_failure,
     fail_without_blocks,
     give_up,
@@ -72,12 +75,30 @@ def test_what_the_pool_asks_of_its_multiprocessing_context() -> None:
     assert of_processes <= set(dir(ThreadContext.Process))
 
 
+def test_the_pools_probe_has_a_name_to_leave_out() -> None:
+    source = inspect.getsource(process_worker_pool)
+    assert "from parsl.executors.high_throughput.probe import probe_addresses" in source
+    assert re.search(
+        r"probe_addresses\(\s+self\.zmq_context,\s+address_set,\s+timeout_ms=.*,\s+identity=", source
+    )
+    context = zmq.Context()
+    with context.socket(zmq.ROUTER) as interchange, ThreadPoolExecutor() as threads:
+        url = f"tcp://127.0.0.1:{interchange.bind_to_random_port('tcp://127.0.0.1')}"
+        found = threads.submit(_probe_anonymously, context, {url}, 10_000, b"the pool")
+        assert interchange.poll(10_000)
+        name, _ = interchange.recv_multipart()
+        interchange.send_multipart([name, b""])
+        assert found.result(10) == url
+    context.term()
+    assert name != b"the pool"
+
+
 def test_any_parsl_reads_what_our_pool_writes() -> None:
     code = """
     from parsl.serialize import serialize
-    from workflow_backends.parsl_engine.supervision import lighten_pool
+    from workflow_backends.parsl_engine.supervision import prepare_pool
     from workflow_backends.serialization import TaskFailed
-    lighten_pool()
+    prepare_pool()
     print([serialize(value).hex() for value in (b"a result", TaskFailed(b"a report"))])
     """
     run = subprocess.run(

@@ -12,9 +12,9 @@ __all__: list[str] = []
 if __name__ == "__main__":
     exit_with_parent(os.getppid())
     StallProofClock().install()
-    from workflow_backends.parsl_engine.supervision import lighten_pool
+    from workflow_backends.parsl_engine.supervision import prepare_pool
 
-    lighten_pool()
+    prepare_pool()
     runpy.run_module(
         "parsl.executors.high_throughput.process_worker_pool", run_name="__main__", alter_sys=True
     )

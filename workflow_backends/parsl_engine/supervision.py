@@ -6,12 +6,14 @@ import logging
 import sys
 from typing import Any
 
+import parsl.executors.high_throughput.probe
 import parsl.multiprocessing
 import zmq
 from parsl.dataflow.memoization import id_for_memo
 from parsl.executors import HighThroughputExecutor
 from parsl.executors.high_throughput.errors import CommandClientBadError
 from parsl.executors.high_throughput.executor import DEFAULT_LAUNCH_CMD
+from parsl.executors.high_throughput.probe import probe_addresses
 from parsl.executors.status_handling import BlockProviderExecutor
 from parsl.jobs.states import TERMINAL_STATES, JobStatus
 from parsl.serialize.concretes import PickleSerializer
@@ -26,7 +28,7 @@ __all__ = [
     "fail_without_blocks",
     "forget_failure",
     "give_up",
-    "lighten_pool",
+    "prepare_pool",
 ]
 
 _COMMAND_POLL_MS = 200
@@ -115,12 +117,21 @@ class _PickleSerializer(PickleSerializer):  # type: ignore[misc]  # parsl is not
     identifier = b"parsl.serialize.concretes PickleSerializer"  # from which any Parsl finds the class
 
 
-def lighten_pool() -> None:
+def _probe_anonymously(context: Any, addresses: set[str], timeout_ms: int, identity: bytes) -> Any:  # noqa: ARG001
+    return probe_addresses(context, addresses, timeout_ms)
+
+
+def prepare_pool() -> None:
     """Save Parsl's pool its processes, and each task the making of log records and the work of dill.
 
     Our workers are threads, which run no user code, and their results are bytes or TaskFailed.
+
+    The pool probes the interchange under the name that it connects with a moment later. An interchange that
+    has not yet seen the probe go drops the second connection of the name, and the pool waits for ever: the
+    probe needs no name.
     """
     logging.disable(logging.INFO)
+    parsl.executors.high_throughput.probe.probe_addresses = _probe_anonymously
     parsl.multiprocessing.SpawnContext = ThreadContext()
     methods_for_data.clear()
     register_method_for_data(_PickleSerializer())
