@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -150,7 +151,12 @@ def _script(code: str, place: Path, **environment: str) -> subprocess.Popen[str]
 
 def _ours(temporary: Path) -> list[psutil.Process]:
     """The processes of a backend whose files are in a test's own folder."""
-    return [p for p in our_processes() if str(temporary) in p.environ().get("TMPDIR", "")]
+    found = []
+    for process in our_processes():
+        with contextlib.suppress(psutil.Error):  # it has ended meanwhile
+            if str(temporary) in process.environ().get("TMPDIR", ""):
+                found.append(process)
+    return found
 
 
 def test_a_tree_that_was_stopped_for_half_a_minute_loses_nothing(place: Path) -> None:
