@@ -23,6 +23,7 @@ __all__ = ["BackendView", "CalculationBackend"]
 
 T = TypeVar("T")
 _STOP_S = 4.0
+_DEFAULTS = TaskOptions()
 
 
 class _Submitter(ABC):
@@ -265,7 +266,7 @@ class CalculationBackend(_Submitter):
         return BackendView(self, options, self._pool_for(resources))
 
     def submit_task(self, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> TaskFuture[T]:  # noqa: D102
-        return self._submit(TaskOptions(), next(iter(self._pools)), function, args, kwargs)
+        return self._submit(_DEFAULTS, next(iter(self._pools)), function, args, kwargs)
 
     def _submit(
         self,

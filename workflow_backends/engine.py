@@ -48,7 +48,7 @@ class Engine(Protocol):
     def submit(
         self, pool: str, prefix: bytes, call: bytes, ticket: Ticket
     ) -> concurrent.futures.Future[bytes]:
-        """Run ``run_task(prefix, call, ticket)`` on a worker of the pool."""
+        """Run ``run_task(call, prefix, ticket)`` on a worker of the pool."""
 
     def is_lost_block(self, error: BaseException) -> bool:
         """Tell whether an error means that the worker's block, not the task, is to blame."""

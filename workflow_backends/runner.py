@@ -123,13 +123,13 @@ class _Worker:
 _local = threading.local()
 
 
-def run_task(prefix: bytes, call: bytes, ticket: tuple[str, str, float | None, bytes]) -> bytes:
+def run_task(call: bytes, prefix: bytes, ticket: tuple[str, str, float | None, bytes]) -> bytes:
     """Run one task in the worker process and return the pickle of its result.
 
     Parameters
     ----------
-    prefix, call
-        From `serialization.call_prefix` and `dump_call`.
+    call, prefix
+        From `serialization.dump_call` and `call_prefix`.
     ticket
         The fields of a Ticket.
 

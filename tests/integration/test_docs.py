@@ -1,4 +1,7 @@
-"""The code of README and docs runs: the blocks of a page one after the other, in a process of their own."""
+"""The code of README and docs runs: the blocks of a page one after the other, in a process of their own.
+
+A block whose first line is the comment ``# NAME.py`` runs by itself, as a file of that name.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from pathlib import Path
 import pytest
 
 _ROOT = Path(__file__).parents[2]
+_SCRIPTS = Path(sys.executable).parent
 _PAGES = [
     page
     for page in [_ROOT / "README.md", *sorted((_ROOT / "docs").rglob("*.md"))]
@@ -18,17 +22,28 @@ _PAGES = [
 ]
 
 
-def _run(page: Path, place: Path) -> str:
-    blocks = re.findall(r"^```python\n(.*?)^```$", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+def _blocks(page: Path) -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```$", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+
+
+def _file_name(block: str) -> str | None:
+    named = re.match(r"# (\w+\.py)\n", block)
+    return named and named[1]
+
+
+_FILES = [(page, name) for page in _PAGES for name in map(_file_name, _blocks(page)) if name]
+
+
+def _run(place: Path, *arguments: str, code: str | None = None) -> str:
     run = subprocess.run(
-        [sys.executable, "-"],  # a file would be imported again by the processes of Parsl's monitoring
-        input="\n".join(blocks),
+        [sys.executable, *arguments],
+        input=code,
         capture_output=True,
         text=True,
         cwd=place,
         check=False,
         timeout=560,
-        env=os.environ | {"PYTHONPATH": str(_ROOT)},
+        env=os.environ | {"PYTHONPATH": str(_ROOT), "PATH": f"{_SCRIPTS}{os.pathsep}{os.environ['PATH']}"},
     )
     assert run.returncode == 0, run.stderr
     return run.stdout
@@ -37,10 +52,25 @@ def _run(page: Path, place: Path) -> str:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("page", _PAGES, ids=lambda page: page.name)
 def test_the_code_of_a_page_runs(page: Path, tmp_path: Path) -> None:
-    printed = _run(page, tmp_path)
+    printed = _run(tmp_path, "-", code="\n".join(block for block in _blocks(page) if not _file_name(block)))
     if page.name == "README.md":
         shown = re.fullmatch(r"Density of O at 298\.15 K, 1 atm: (0\.\d+) \+/- (0\.\d+) g/mL\n", printed)
         assert shown is not None, printed
         value, error = map(float, shown.groups())
         assert error <= 0.004
         assert abs(value - 0.9848) <= 3 * (error**2 + 0.0013**2) ** 0.5
+
+
+@pytest.mark.timeout(200)
+@pytest.mark.parametrize(("page", "name"), _FILES, ids=[name for _, name in _FILES])
+def test_a_file_of_a_page_runs(page: Path, name: str, tmp_path: Path) -> None:
+    [block] = [block for block in _blocks(page) if _file_name(block) == name]
+    (tmp_path / name).write_text(block)
+    printed = _run(tmp_path, name)
+    if name == "monitoring.py":
+        assert printed.startswith("[1, 2, 3]\n")
+        assert "('exec_done', 3)\n" in printed
+
+
+def test_the_docs_show_monitoring_as_a_file() -> None:
+    assert [name for page, name in _FILES if page.name == "futures.md"] == ["monitoring.py"]

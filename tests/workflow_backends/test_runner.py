@@ -32,7 +32,7 @@ def _ticket(directory: Path, **changes: Any) -> Ticket:
 
 def _run(ticket: Ticket, function: Any, *args: Any) -> Any:
     return pickle.loads(
-        run_task(call_prefix([]), dump_call(function, args, {})[0], ticket).removeprefix(PLAIN_MARK)
+        run_task(dump_call(function, args, {})[0], call_prefix([]), ticket).removeprefix(PLAIN_MARK)
     )
 
 

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
+import re
+import subprocess
+import sys
+import textwrap
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import parsl.multiprocessing
+import zmq
 from parsl.executors import HighThroughputExecutor
 from parsl.executors.high_throughput import process_worker_pool, zmq_pipes
 from parsl.executors.high_throughput.executor import DEFAULT_LAUNCH_CMD
 from parsl.executors.status_handling import BlockProviderExecutor
 from parsl.jobs.states import JobState, JobStatus
+from parsl.serialize import deserialize
 
 from workflow_backends.parsl_engine.supervision import (
     MemoizableMessage,
     SupervisedExecutor,
+    _probe_anonymously,
     executor_failure,
     fail_without_blocks,
     give_up,
 )
+from workflow_backends.parsl_engine.threads import ThreadContext
 
 
 def _executor(**settings: Any) -> SupervisedExecutor:
@@ -56,12 +66,57 @@ def test_the_launch_command() -> None:
 def test_what_the_pool_asks_of_its_multiprocessing_context() -> None:
     source = inspect.getsource(process_worker_pool)
     assert "from parsl.multiprocessing import SpawnContext" in source
-    assert source.count("SpawnContext.Manager()") == 1
-    uses = {
-        line.partition("self._mp_manager.")[2] for line in source.splitlines() if "self._mp_manager." in line
-    }
-    assert uses == {"dict()", "Queue()"}
     assert hasattr(parsl.multiprocessing, "SpawnContext")
+    uses = set(re.findall(r"(?:SpawnContext|self\._mp_manager)\.(\w+)", source))
+    assert uses == {"cpu_count", "Manager", "dict", "Queue", "Value", "Process"}
+    assert uses <= set(dir(ThreadContext()))
+    of_processes = set(re.findall(r"\bp\.(\w+)", source))
+    assert {"start", "is_alive", "terminate", "join", "exitcode"} <= of_processes
+    assert of_processes <= set(dir(ThreadContext.Process))
+
+
+def test_the_pools_probe_has_a_name_to_leave_out() -> None:
+    source = inspect.getsource(process_worker_pool)
+    assert "from parsl.executors.high_throughput.probe import probe_addresses" in source
+    assert re.search(
+        r"probe_addresses\(\s+self\.zmq_context,\s+address_set,\s+timeout_ms=.*,\s+identity=", source
+    )
+    context = zmq.Context()
+    with context.socket(zmq.ROUTER) as interchange, ThreadPoolExecutor() as threads:
+        url = f"tcp://127.0.0.1:{interchange.bind_to_random_port('tcp://127.0.0.1')}"
+        found = threads.submit(_probe_anonymously, context, {url}, 10_000, b"the pool")
+        assert interchange.poll(10_000)
+        name, _ = interchange.recv_multipart()
+        interchange.send_multipart([name, b""])
+        assert found.result(10) == url
+    context.term()
+    assert name != b"the pool"
+
+
+def test_any_parsl_reads_what_our_pool_writes() -> None:
+    code = """
+    from parsl.serialize import serialize
+    from workflow_backends.parsl_engine.supervision import prepare_pool
+    from workflow_backends.serialization import TaskFailed
+    prepare_pool()
+    print([serialize(value).hex() for value in (b"a result", TaskFailed(b"a report"))])
+    """
+    run = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True
+    )
+    result, failure = (bytes.fromhex(data) for data in ast.literal_eval(run.stdout))
+    assert not result.startswith(b"02"), "Parsl's own way was taken"
+    assert deserialize(result) == b"a result"
+    assert deserialize(failure).args == (b"a report",)
+
+
+def test_the_executor_takes_a_payload_past_the_kernel() -> None:
+    assert list(inspect.signature(HighThroughputExecutor.submit_payload).parameters) == [
+        *("self", "context", "buffer")
+    ]
+    source = inspect.getsource(process_worker_pool.worker)
+    for use in ('ctxt.get("task_executor"', 'task_executor["f"]', 'task_executor.get("a"'):
+        assert use in source
 
 
 def test_a_failed_executor_is_told_and_left_alone() -> None:

@@ -23,6 +23,7 @@ __all__ = ["KernelEngine", "OwnKernelEngine"]
 
 _STRATEGY_S = 1.0
 _CLEANUP_S = 5.0
+_RUN_TASK = f"{run_task.__module__}.{run_task.__qualname__}"
 _logger = logging.getLogger(__name__)
 
 
@@ -63,7 +64,7 @@ class KernelEngine:
             prefix, call = MemoizableMessage(prefix), MemoizableMessage(call)
         future: concurrent.futures.Future[bytes] = self.kernel.submit(
             run_task,
-            app_args=(prefix, call),
+            app_args=(call, prefix),
             app_kwargs={"ticket": tuple(ticket)},  # Parsl pickles a tuple much faster than a class
             executors=[pool],
             cache=self._memoize,
@@ -144,6 +145,14 @@ class OwnKernelEngine(KernelEngine):
         except BaseException:
             self.stop(keep_files=False)
             raise
+
+    def submit(
+        self, pool: str, prefix: bytes, call: bytes, ticket: Ticket
+    ) -> concurrent.futures.Future[bytes]:
+        """Run the task on the executor that has the pool's name, without the kernel's book-keeping."""
+        context = {"task_executor": {"f": _RUN_TASK, "a": (prefix, tuple(ticket))}}
+        future: concurrent.futures.Future[bytes] = self.kernel.executors[pool].submit_payload(context, call)
+        return future
 
     def stop(self, *, keep_files: bool) -> None:
         """End everything, within seconds whatever died before."""

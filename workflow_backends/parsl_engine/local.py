@@ -22,7 +22,6 @@ __all__ = ["ParslLocalBackend"]
 _HEARTBEAT_S = 2
 _HEARTBEAT_LIMIT_S = 10
 _POLL_MS = 1000
-_LONGEST_PARENT = 60
 
 
 class ParslLocalBackend(CalculationBackend):
@@ -74,9 +73,9 @@ def _check_machine(pools: Mapping[str, Pool]) -> None:
 
 
 def _run_directory() -> Path:
-    """Make the run's directory where Parsl's commands can quote it and a socket's path has room."""
+    """Make the run's directory where Parsl's commands can quote it."""
     parents = [tempfile.gettempdir(), "/tmp"]  # mkdtemp keeps others out
-    suitable = [p for p in parents if len(p) <= _LONGEST_PARENT and not set(p) & set("'\"{}")]
+    suitable = [p for p in parents if not set(p) & set("'\"{}")]
     try:
         return Path(tempfile.mkdtemp(prefix="workflow-backends-", dir=suitable[0]))
     except OSError as error:

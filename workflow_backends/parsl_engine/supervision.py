@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import sys
-from multiprocessing.context import ForkServerContext
 from typing import Any
 
+import parsl.executors.high_throughput.probe
 import parsl.multiprocessing
 import zmq
 from parsl.dataflow.memoization import id_for_memo
 from parsl.executors import HighThroughputExecutor
 from parsl.executors.high_throughput.errors import CommandClientBadError
 from parsl.executors.high_throughput.executor import DEFAULT_LAUNCH_CMD
+from parsl.executors.high_throughput.probe import probe_addresses
 from parsl.executors.status_handling import BlockProviderExecutor
 from parsl.jobs.states import TERMINAL_STATES, JobStatus
+from parsl.serialize.concretes import PickleSerializer
+from parsl.serialize.facade import methods_for_data, register_method_for_data
+
+from workflow_backends.parsl_engine.threads import ThreadContext
 
 __all__ = [
     "MemoizableMessage",
@@ -21,8 +27,8 @@ __all__ = [
     "executor_failure",
     "fail_without_blocks",
     "forget_failure",
-    "fork_workers_without_manager",
     "give_up",
+    "prepare_pool",
 ]
 
 _COMMAND_POLL_MS = 200
@@ -107,23 +113,28 @@ def give_up(executor: Any, reason: str) -> None:
         executor._executor_bad_state.set()
 
 
-class _WithoutManager(ForkServerContext):
-    """What Parsl's pool takes for its multiprocessing context, and for the manager process it asks of it."""
-
-    def Manager(self) -> _WithoutManager:  # type: ignore[override]  # noqa: N802  # the standard library's name
-        return self
-
-    def dict(self) -> dict[int, Any]:
-        return {}
+class _PickleSerializer(PickleSerializer):  # type: ignore[misc]  # parsl is not typed
+    identifier = b"parsl.serialize.concretes PickleSerializer"  # from which any Parsl finds the class
 
 
-def fork_workers_without_manager() -> None:
-    """Save Parsl's pool a process, two calls to it for each task, and an import of Parsl for each worker.
+def _probe_anonymously(context: Any, addresses: set[str], timeout_ms: int, identity: bytes) -> Any:  # noqa: ARG001
+    return probe_addresses(context, addresses, timeout_ms)
 
-    The pool keeps note of who runs what in a dictionary shared through a manager process. It serves to
-    report a dead worker's task; our pool ends as a whole then, so that a plain dictionary does.
+
+def prepare_pool() -> None:
+    """Save Parsl's pool its processes, and each task the making of log records and the work of dill.
+
+    Our workers are threads, which run no user code, and their results are bytes or TaskFailed.
+
+    The pool probes the interchange under the name that it connects with a moment later. An interchange that
+    has not yet seen the probe go drops the second connection of the name, and the pool waits for ever: the
+    probe needs no name.
     """
-    parsl.multiprocessing.SpawnContext = _WithoutManager()
+    logging.disable(logging.INFO)
+    parsl.executors.high_throughput.probe.probe_addresses = _probe_anonymously
+    parsl.multiprocessing.SpawnContext = ThreadContext()
+    methods_for_data.clear()
+    register_method_for_data(_PickleSerializer())
 
 
 class MemoizableMessage(bytes):
