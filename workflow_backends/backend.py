@@ -184,13 +184,12 @@ class CalculationBackend(_Submitter):
             return
         with self._changing:
             dispatcher, self._dispatcher = self._dispatcher, None
-            if dispatcher is None:
-                return
-            try:
-                dispatcher.stop(_STOP_S)
-            finally:
-                self._stop_engine(keep_files=dispatcher.kept_logs)
-                atexit.unregister(self.stop)
+            if dispatcher is not None:
+                try:
+                    dispatcher.stop(_STOP_S)
+                finally:
+                    self._stop_engine(keep_files=dispatcher.kept_logs)
+                    atexit.unregister(self.stop)
 
     async def astart(self) -> Self:
         """Start without blocking the event loop; when that is cancelled, stop again."""
