@@ -1,6 +1,6 @@
 """Overhead of a protocol executed in this process: no-op protocols, then the finished graph again.
 
-Best of a few rounds, in a folder of the current directory's file system (or the one given).
+Median, least and most of a few rounds, in a folder in the current directory (or the one given).
 """
 
 import argparse
@@ -38,7 +38,11 @@ def main() -> None:
     arguments = parser.parse_args()
     graph = WorkflowGraph(Noop(value=n) for n in range(arguments.number))
     resources = ComputeResources()
-    times: dict[str, list[float]] = {"execute_in": [], "graph.execute": [], "finished graph again": []}
+    times: dict[str, list[tuple[float, float]]] = {
+        "execute_in": [],
+        "graph.execute": [],
+        "finished graph again": [],
+    }
     for _ in range(ROUNDS):
         with tempfile.TemporaryDirectory(dir=arguments.directory) as name:
             home = Path(name)
@@ -51,12 +55,16 @@ def main() -> None:
                 graph.execute(home / "graph")
 
             for title, run in zip(times, (one_by_one, all_at_once, all_at_once), strict=True):
-                began = time.perf_counter()
+                began = time.perf_counter(), time.process_time()
                 run()
-                times[title].append((time.perf_counter() - began) * 1000 / arguments.number)
+                ended = time.perf_counter(), time.process_time()
+                wall, cpu = (1000 * (end - start) for start, end in zip(began, ended, strict=True))
+                times[title].append((wall / arguments.number, cpu / arguments.number))
     for title, values in times.items():
-        best, worst = min(values), max(values)
-        print(f"{title}: {sorted(values)[ROUNDS // 2]:.3f} ms a protocol ({best:.3f} to {worst:.3f})")
+        walls, cpus = (sorted(column) for column in zip(*values, strict=True))
+        middle = ROUNDS // 2
+        print(f"{title}: {walls[middle]:.3f} ms a protocol ({walls[0]:.3f} to {walls[-1]:.3f}),", end=" ")
+        print(f"{cpus[middle]:.3f} ms of CPU time")
 
 
 if __name__ == "__main__":
