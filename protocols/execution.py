@@ -26,18 +26,27 @@ from protocols.protocol import Protocol, inputs_of
 from protocols.references import replace_instances, replace_references
 from protocols.storage import (
     ERROR_NAME,
+    OWNER_NAME,
     PROVENANCE_NAME,
     load_outputs,
     name_full_disk,
     read_outputs,
+    refuse_another,
     save_outputs,
     write_atomically,
 )
 from workflow_backends.resources import ComputeResources
 
-__all__ = ["Slot", "Task", "execute_in", "execute_task"]
+__all__ = ["Slot", "Task", "execute_in", "execute_task", "finished_outputs"]
 
 _PACKAGES = ("estimate-properties", "openmm", "numpy", "pymbar", "packmol", "rdkit", "pint", "pydantic")
+
+
+class _Origin(NamedTuple):
+    """Whose work it is: the identity, and what it is a hash of."""
+
+    identity: str
+    content: Any
 
 
 class Slot(NamedTuple):
@@ -56,8 +65,8 @@ class Task(NamedTuple):
         The protocol's class, or its pickle for another process.
     inputs
         Its inputs, with a `Slot` for every reference.
-    label
-        Type and identity, as in the graph.
+    label, identity
+        As in the graph, where inputs are references.
     provenance
         What the identity is a hash of.
     directory
@@ -67,6 +76,7 @@ class Task(NamedTuple):
     kind: type[Protocol] | bytes
     inputs: dict[str, Any]
     label: str
+    identity: str
     provenance: Any
     directory: Path
 
@@ -76,7 +86,8 @@ class Task(NamedTuple):
         inputs = replace_references(
             inputs_of(protocol), lambda reference: Slot(reference.identity, reference.name)
         )
-        return cls(type(protocol), inputs, protocol.label, protocol.identity_content(), directory)
+        about = (protocol.label, protocol.identity, protocol.identity_content())
+        return cls(type(protocol), inputs, *about, directory)
 
     def portable(self) -> Task:
         """Return the task for another process."""
@@ -124,53 +135,95 @@ def execute_task(
             task.inputs, Slot, lambda slot: getattr(upstream[slot.identity], slot.output)
         )
         kind = _unpickled_class(task.kind) if isinstance(task.kind, bytes) else task.kind
-        protocol = kind(**inputs)
-        return SimpleNamespace(
-            **dict(_execute(protocol, task.directory, available_resources, task.provenance))
-        )
+        origin = _Origin(task.identity, task.provenance)
+        outputs = _execute(kind(**inputs), task.directory, available_resources, origin)
+        return SimpleNamespace(**dict(outputs))
     except InterruptedRunError:
         raise
     except Exception as error:
         raise ExecutionError.caused_by(error, task.label, task.directory) from error
 
 
-def execute_in(protocol: Protocol, directory: Path | str, available_resources: ComputeResources) -> Any:
+def execute_in(
+    protocol: Protocol,
+    directory: Path | str,
+    available_resources: ComputeResources,
+    identity: str | None = None,
+) -> Any:
     """Execute one protocol in `directory`, or return what it gave there before.
+
+    Parameters
+    ----------
+    protocol
+        Without references.
+    directory
+        Of its own; made if it is not there.
+    available_resources
+        What may be used.
+    identity
+        By which the directory is known to be the protocol's; its own identity unless told.
 
     Raises
     ------
     InputError
-        An input is an output of another protocol, or a placeholder.
+        An input is an output of another protocol, or a placeholder; or the directory is another protocol's.
     """
     if protocol.upstream:
         needed = ", ".join(other.label for other in protocol.upstream)
         raise InputError(f"{protocol.label} takes outputs of {needed}; execute them in a WorkflowGraph")
-    return _execute(protocol, Path(directory), available_resources, protocol.identity_content())
+    origin = _Origin(identity or protocol.identity, protocol.identity_content())
+    return _execute(protocol, Path(directory).resolve(), available_resources, origin)
 
 
-def _execute(protocol: Protocol, directory: Path, resources: ComputeResources, inputs: Any) -> Model:
-    directory = directory.resolve()
+def finished_outputs(protocol: Protocol, directory: Path, identity: str) -> Model | None:
+    """Return what a protocol gave before; None if it is not finished, damaged, or being worked on.
+
+    Raises
+    ------
+    InputError
+        The directory holds the result of another protocol.
+    """
     with contextlib.suppress(CorruptFileError):  # looked at again with the lock
-        finished = read_outputs(directory, protocol.parse_outputs)
-        if finished is not None and not is_locked(directory):  # else who died is tidied up after
+        finished = read_outputs(directory, protocol.parse_outputs, identity)
+        if finished is not None and not is_locked(directory):  # who died before unlocking?
             return finished
+    return None
+
+
+def _execute(protocol: Protocol, directory: Path, resources: ComputeResources, origin: _Origin) -> Model:
+    finished = finished_outputs(protocol, directory, origin.identity)
+    if finished is not None:
+        return finished
     with name_full_disk(directory):
-        return _execute_locked(protocol, directory, resources, inputs)
+        return _execute_locked(protocol, directory, resources, origin)
 
 
-def _execute_locked(protocol: Protocol, directory: Path, resources: ComputeResources, inputs: Any) -> Model:
+def _execute_locked(
+    protocol: Protocol, directory: Path, resources: ComputeResources, origin: _Origin
+) -> Model:
     directory.mkdir(parents=True, exist_ok=True)
     with DirectoryLock(directory):
-        finished = load_outputs(directory, protocol.parse_outputs)
+        finished = load_outputs(directory, protocol.parse_outputs, origin.identity)
         if finished is not None:
             return finished
+        if protocol.durable:
+            _claim(directory, origin.identity)
         (directory / ERROR_NAME).unlink(missing_ok=True)
         started = datetime.now(UTC)
         outputs = protocol.execute(directory, resources)
-        record = json.dumps(_provenance(inputs, outputs, resources, started))
-        write_atomically(directory / PROVENANCE_NAME, record)
-        save_outputs(directory, outputs, durable=protocol.durable)
+        record = json.dumps(_provenance(origin.content, outputs, resources, started))
+        (directory / PROVENANCE_NAME).write_text(record)  # if cut short, the result is not there either
+        save_outputs(directory, outputs, origin.identity, durable=protocol.durable)
         return outputs
+
+
+def _claim(directory: Path, identity: str) -> None:
+    """Refuse to go on from what another protocol left unfinished."""
+    file = directory / OWNER_NAME
+    if found := file.read_text() if file.exists() else "":
+        refuse_another(directory, identity, found)
+    else:
+        write_atomically(file, identity)
 
 
 def _provenance(

@@ -170,7 +170,7 @@ class ConditionalGroup(Protocol):
                 identity = member.identity_of(protocol)
                 home /= f"{member.kind.__name__}-{identity[:16]}"
                 if identity not in finished:
-                    finished[identity] = execute_in(protocol, home, resources)
+                    finished[identity] = execute_in(protocol, home, resources, identity)
             except Exception as error:
                 where = f"member {name!r} ({member.kind.__name__}) in iteration {len(history)}"
                 raise ExecutionError.caused_by(error, where, home) from error

@@ -16,7 +16,7 @@ import socket
 import threading
 import time
 import uuid
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import TracebackType
@@ -182,7 +182,7 @@ class DirectoryLock:
         self._stale_after = stale_after
         self._patience = patience
         self._holder = Holder.here()
-        self._text = json.dumps(asdict(self._holder))
+        self._text = json.dumps(vars(self._holder))
 
     def __enter__(self) -> DirectoryLock:
         while not self._try_to_create():

@@ -11,10 +11,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from protocols.errors import ExecutionError, InterruptedRunError
-from protocols.execution import Task
+from protocols.execution import Task, finished_outputs
 from protocols.model import Model
 from protocols.protocol import Protocol, upstream_first
-from protocols.storage import ERROR_NAME, load_outputs, write_atomically
+from protocols.storage import ERROR_NAME, write_atomically
 from protocols.workers import Upstream, Workers
 from workflow_backends.errors import InputFailedError
 
@@ -163,7 +163,7 @@ class GraphRun:
         if known is None:
             upstream = [p.label for p in protocol.upstream]
             self._unlisted.append(json.dumps({"label": protocol.label, "upstream": upstream}))
-        node.outputs = load_outputs(home, protocol.parse_outputs)
+        node.outputs = finished_outputs(protocol, home, identity)
         if node.outputs is not None:
             self._ended.put(identity)
             return node

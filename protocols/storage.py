@@ -17,11 +17,13 @@ from protocols.model import Model
 
 __all__ = [
     "ERROR_NAME",
+    "OWNER_NAME",
     "PROVENANCE_NAME",
     "RESULT_NAME",
     "load_outputs",
     "name_full_disk",
     "read_outputs",
+    "refuse_another",
     "save_outputs",
     "set_aside",
     "sync_directory",
@@ -32,6 +34,7 @@ __all__ = [
 ERROR_NAME = "error.json"
 RESULT_NAME = "result.json"
 PROVENANCE_NAME = "provenance.json"
+OWNER_NAME = "owner"  # the identity of the protocol whose unfinished work a directory holds
 
 _logger = logging.getLogger(__name__)
 _O = TypeVar("_O", bound=Model)
@@ -104,7 +107,7 @@ def set_aside(path: Path, reason: str) -> Path:
     return aside
 
 
-def save_outputs(directory: Path, outputs: Model, *, durable: bool) -> None:
+def save_outputs(directory: Path, outputs: Model, identity: str, *, durable: bool) -> None:
     """Write the outputs as the directory's result; from now on it counts as finished.
 
     Parameters
@@ -113,6 +116,8 @@ def save_outputs(directory: Path, outputs: Model, *, durable: bool) -> None:
         Of the protocol.
     outputs
         What it gave; every file among them is recorded with its size and digest.
+    identity
+        Of the protocol.
     durable
         Whether to wait until the disk has the files and the result.
 
@@ -127,13 +132,13 @@ def save_outputs(directory: Path, outputs: Model, *, durable: bool) -> None:
     if durable:
         for name in files:
             sync_file(directory / name)
-    data = {"outputs": relative.model_dump(mode="json"), "files": files}
+    data = {"protocol": identity, "outputs": relative.model_dump(mode="json"), "files": files}
     write_atomically(directory / RESULT_NAME, json.dumps(data | {"digest": digest(data)}), durable=durable)
     if durable:
         sync_directory(directory.parent)
 
 
-def load_outputs(directory: Path, parse: Callable[[dict[str, Any]], _O]) -> _O | None:
+def load_outputs(directory: Path, parse: Callable[[dict[str, Any]], _O], identity: str) -> _O | None:
     """Return the outputs of a finished protocol, or None when the directory is not finished.
 
     A result that cannot be read, or whose files are missing or not what was written, is set aside, and the
@@ -144,10 +149,17 @@ def load_outputs(directory: Path, parse: Callable[[dict[str, Any]], _O]) -> _O |
     directory
         Of the protocol.
     parse
-        Makes outputs of plain data; raises ValueError or TypeError for those of another protocol.
+        Makes outputs of plain data.
+    identity
+        Of the protocol.
+
+    Raises
+    ------
+    InputError
+        The directory holds the result of another protocol.
     """
     try:
-        return read_outputs(directory, parse)
+        return read_outputs(directory, parse, identity)
     except CorruptFileError as error:
         damaged = error.path or directory / RESULT_NAME
         for path in dict.fromkeys((damaged, directory / RESULT_NAME)):  # the result last: it is what counts
@@ -156,11 +168,13 @@ def load_outputs(directory: Path, parse: Callable[[dict[str, Any]], _O]) -> _O |
         return None
 
 
-def read_outputs(directory: Path, parse: Callable[[dict[str, Any]], _O]) -> _O | None:
+def read_outputs(directory: Path, parse: Callable[[dict[str, Any]], _O], identity: str) -> _O | None:
     """Return the outputs of a finished protocol, or None; touch nothing.
 
     Raises
     ------
+    InputError
+        The directory holds the result of another protocol.
     CorruptFileError
         The result or one of its files is not what was written.
     """
@@ -173,11 +187,23 @@ def read_outputs(directory: Path, parse: Callable[[dict[str, Any]], _O]) -> _O |
         data = json.loads(text)
         if data.pop("digest") != digest(data):
             raise CorruptFileError(f"{RESULT_NAME} is not what was written", path)
+        refuse_another(directory, identity, data["protocol"])
         for name, record in data["files"].items():
             _compare(directory, name, record)
         return _map_paths(parse(data["outputs"]), lambda path: directory / path)
+    except InputError:
+        raise
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CorruptFileError(" ".join(str(error).split()), path) from error
+
+
+def refuse_another(directory: Path, identity: str, found: object) -> None:
+    """Raise InputError unless what was found in a directory is this protocol's."""
+    if found != identity:
+        raise InputError(
+            f"directory: {str(directory)!r} belongs to another protocol, {found!s:.16}, not to "
+            f"{identity:.16}; give each a directory of its own"
+        )
 
 
 def _compare(directory: Path, name: str, record: dict[str, Any]) -> None:

@@ -119,12 +119,7 @@ def _refuse_bound_resources(
         raise TypeError(f"function: {function!r} is not callable")
     bound = _RESOURCES in kwargs
     if not bound and takes_resources(function):
-        try:
-            bound = (
-                _RESOURCES in inspect.signature(function, follow_wrapped=False).bind_partial(*args).arguments
-            )
-        except TypeError:
-            bound = False  # the call does not fit: it fails in the worker with Python's own message
+        bound = _is_given(function, args)
         partial: Any = function
         while isinstance(partial, functools.partial):
             bound = bound or _RESOURCES in partial.keywords
@@ -133,10 +128,23 @@ def _refuse_bound_resources(
         raise TypeError(f"{_RESOURCES}: the worker gives this argument; do not bind it")
 
 
+def _is_given(function: Callable[..., Any], args: tuple[Any, ...]) -> bool:
+    """Tell whether the positional arguments reach the parameter."""
+    if type(function) is types.FunctionType:  # the common case, without a signature
+        code = function.__code__
+        return _RESOURCES in code.co_varnames[: min(len(args), code.co_argcount)]
+    try:
+        return _RESOURCES in inspect.signature(function, follow_wrapped=False).bind_partial(*args).arguments
+    except TypeError:
+        return False  # the call does not fit: it fails in the worker with Python's own message
+
+
 def takes_resources(function: Callable[..., Any]) -> bool:
     """Tell whether the function itself declares a parameter ``available_resources``."""
-    if type(function) is types.FunctionType and _RESOURCES not in function.__code__.co_varnames:
-        return False  # the common case, ten times faster than a signature
+    if type(function) is types.FunctionType:  # the common case, ten times faster than a signature
+        code = function.__code__
+        named = slice(code.co_posonlyargcount, code.co_argcount + code.co_kwonlyargcount)
+        return _RESOURCES in code.co_varnames[named]
     try:
         parameter = inspect.signature(function, follow_wrapped=False).parameters.get(_RESOURCES)
     except (TypeError, ValueError):

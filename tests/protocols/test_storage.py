@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from protocols.errors import CorruptFileError, DiskFullError
+from protocols.errors import CorruptFileError, DiskFullError, InputError
 from protocols.execution import execute_in
 from protocols.protocol import Protocol
 from protocols.storage import RESULT_NAME, load_outputs, name_full_disk, read_outputs, write_atomically
@@ -22,6 +22,9 @@ class Write(Protocol):
         for name in ("one.txt", "two.txt"):
             (directory / name).write_text(self.text)
         return self.Outputs(file=directory / "one.txt", others=(directory / "two.txt",))
+
+
+IDENTITY = Write(text="abc").identity
 
 
 @pytest.fixture
@@ -64,9 +67,9 @@ def test_another_error_of_the_disk_stays_what_it_is(tmp_path):
 def test_a_damaged_output_is_kept_beside_the_result_that_named_it(finished, name, caplog):
     (finished / name).write_text("abd")
     with pytest.raises(CorruptFileError, match=f"{name} is not what was written") as caught:
-        read_outputs(finished, parse)
+        read_outputs(finished, parse, IDENTITY)
     assert caught.value.path == finished / name
-    assert load_outputs(finished, parse) is None
+    assert load_outputs(finished, parse, IDENTITY) is None
     assert (finished / f"{name}.corrupt-1").read_text() == "abd"
     assert (finished / f"{RESULT_NAME}.corrupt-1").exists()
     assert f"{finished / name} cannot be used" in caplog.text
@@ -75,7 +78,7 @@ def test_a_damaged_output_is_kept_beside_the_result_that_named_it(finished, name
 @pytest.mark.parametrize("rubbish", ["", "null", "5", "[]", "{}", "[" * 100_000, '{"digest": 1}', "\0"])
 def test_rubbish_in_a_result_is_set_aside(finished, rubbish):
     (finished / RESULT_NAME).write_text(rubbish)
-    assert load_outputs(finished, parse) is None
+    assert load_outputs(finished, parse, IDENTITY) is None
     assert (finished / f"{RESULT_NAME}.corrupt-1").read_text() == rubbish
 
 
@@ -83,4 +86,25 @@ def test_a_number_that_changed_in_a_result_is_noticed(finished):
     data = json.loads((finished / RESULT_NAME).read_text())
     data["outputs"]["file"] = "two.txt"
     (finished / RESULT_NAME).write_text(json.dumps(data))
-    assert load_outputs(finished, parse) is None
+    assert load_outputs(finished, parse, IDENTITY) is None
+
+
+def test_a_directory_belongs_to_one_protocol(finished, resources):
+    with pytest.raises(InputError, match=r"directory: '.*' belongs to another protocol, .* of its own"):
+        execute_in(Write(text="other"), finished, resources)
+    assert execute_in(Write(text="abc"), finished, resources).file.read_text() == "abc"
+
+
+def test_unfinished_work_is_continued_by_its_own_protocol_only(tmp_path, resources):
+    class Long(Write):
+        durable = True
+
+        def execute(self, directory, available_resources):
+            if self.text != "abc":
+                raise RuntimeError("stopped")
+            return super().execute(directory, available_resources)
+
+    with pytest.raises(RuntimeError, match="stopped"):
+        execute_in(Long(text="x"), tmp_path, resources)
+    with pytest.raises(InputError, match="belongs to another protocol"):
+        execute_in(Long(text="abc"), tmp_path, resources)
