@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -65,7 +66,12 @@ class Molecule:
 
         with rdBase.BlockLogs():
             molecule = Chem.AddHs(Chem.MolFromSmiles(smiles))
-            if AllChem.EmbedMolecule(molecule, randomSeed=_EMBEDDING_SEED) != 0:  # type: ignore[attr-defined]
+            try:
+                failed = AllChem.EmbedMolecule(molecule, randomSeed=_EMBEDDING_SEED) != 0  # type: ignore[attr-defined]
+            finally:
+                # RDKit puts the handler of Ctrl-C back so that it no longer wakes up who waits for a lock.
+                signal.siginterrupt(signal.SIGINT, True)
+            if failed:
                 raise InputError(f"smiles: RDKit finds no conformer of {smiles!r}")
         positions = np.array(molecule.GetConformer().GetPositions()) / 10
         elements = tuple(atom.GetAtomicNum() for atom in molecule.GetAtoms())
