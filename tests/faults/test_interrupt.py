@@ -30,7 +30,7 @@ def test_ctrl_c_ends_an_estimate_in_this_process(tmp_path: Path) -> None:
         [sys.executable, "-c", _SCRIPT, str(tmp_path)],
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  # one thread
     )
     assert wait_until(lambda: bool(list(tmp_path.glob("OpenMMSimulation-*/progress.json"))), 60)
     script.send_signal(signal.SIGINT)
