@@ -13,6 +13,7 @@ import openmm
 from numpy.typing import NDArray
 from openmm import unit
 
+from protocols.constants import GAS_CONSTANT
 from protocols.errors import InputError, SimulationError
 from protocols.interruption import check_interruption
 from protocols.particles import degrees_of_freedom, dipole_charges, masses
@@ -26,7 +27,6 @@ __all__ = ["Engine", "open_context"]
 
 _SECONDS_A_CALL = 0.5  # so that a signal is served soon
 _DALTON_PER_NM3_IN_G_PER_ML = 1.66053906660e-3
-_GAS_CONSTANT = 8.31446261815324e-3  # kJ/mol/K
 
 
 def open_context(system: Any, integrator: Any, choice: PlatformChoice) -> Any:
@@ -211,7 +211,7 @@ class Engine:
                 f"step {self._first_step + step}: the potential energy is {potential} kJ/mol; start from a "
                 "relaxed state or take a shorter timestep"
             )
-        temperature = 2 * kinetic / (self._degrees_of_freedom * _GAS_CONSTANT)
+        temperature = 2 * kinetic / (self._degrees_of_freedom * GAS_CONSTANT)
         values = [
             f"{self._first_ps + step * self._timestep:.10g}",
             repr(potential),
