@@ -113,4 +113,4 @@ class Convergence:
 
 def _short(value: Quantity) -> str:
     """Return the quantity with two significant digits."""
-    return f"{value.magnitude:.2g} {unit_symbol(value)}"
+    return f"{value.magnitude:.2g} {unit_symbol(value)}".rstrip()
