@@ -29,7 +29,7 @@ from protocols.statistics import (
     why_too_short,
 )
 
-__all__ = ["FunctionOfMoments", "pooled_function"]
+__all__ = ["Blocks", "FunctionOfMoments", "pooled_function"]
 
 _Array: TypeAlias = NDArray[np.float64]
 
@@ -84,13 +84,13 @@ def pooled_function(
     moving = [i for i in range(len(centre)) if not is_constant(pooled[:, i])]
     pairs = [pair for pair in pairs if set(pair) <= set(moving)]
     if not pairs:
-        value = _Blocks.of(around, frames).value(function, centre)
+        value = Blocks.of(around, frames).value(function, centre)
         reason = "the series is constant"
         return SeriesEstimate(value, None, float(frames), 1.0, discarded, Status.too_short, reason)
     g_of_series = {i: _pooled_inefficiency([x[:, i] for x in around]) for i in moving}
     g_of_pairs = [_pooled_inefficiency([x[:, i] * x[:, j] for x in around]) for i, j in pairs]
     g = max(*g_of_series.values(), *g_of_pairs)
-    blocks = _Blocks.of(around, math.ceil(_BLOCK_IN_INEFFICIENCIES * g))
+    blocks = Blocks.of(around, math.ceil(_BLOCK_IN_INEFFICIENCIES * g))
     value = blocks.value(function, centre)
     error, pseudo_values = blocks.jackknife(function, centre)
     scatter, disagreement = scatter_of_replicas(pseudo_values, error**2 * blocks.number)
@@ -113,7 +113,7 @@ def _pooled_inefficiency(replicas: Sequence[_Array]) -> float:
 
 
 @dataclass(frozen=True, eq=False)
-class _Blocks:
+class Blocks:
     """Sums over blocks of frames, from which moments without any one block follow.
 
     Parameters
@@ -132,8 +132,8 @@ class _Blocks:
     replicas: NDArray[np.int64]
 
     @classmethod
-    def of(cls, replicas: Sequence[_Array], length: int) -> _Blocks:
-        """Cut replicas, shape (frames, series) each, into blocks of about this length."""
+    def of(cls, replicas: Sequence[_Array], length: int) -> Blocks:
+        """Cut replicas, shape (frames, series) each, into blocks of this length or a little more."""
         longest = max(map(len, replicas))
         length = max(length, math.ceil(longest / _MOST_BLOCKS))
         counts, first, second, numbers = [], [], [], []
@@ -154,6 +154,7 @@ class _Blocks:
 
     @property
     def number(self) -> int:
+        """How many there are."""
         return len(self.counts)
 
     def value(self, function: FunctionOfMoments, centre: _Array) -> float:

@@ -1,8 +1,10 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
 from protocols.errors import InputError
-from protocols.jackknife import pooled_function
+from protocols.jackknife import Blocks, pooled_function
 from protocols.statistics import Status
 
 
@@ -93,6 +95,27 @@ def test_replicas_of_unequal_length_are_weighted_by_it():
     kept = np.concatenate([s[d:] for s, d in zip((long, short), estimate.discarded, strict=True)])
     assert estimate.mean == pytest.approx(kept.var())
     assert estimate.standard_error == pytest.approx(np.sqrt(2 / len(kept)), rel=0.15)
+
+
+def test_the_jackknife_leaves_out_one_block_after_the_other():
+    series = np.random.default_rng(9).normal(3.0, 2.0, (50, 2)) + np.linspace(0, 4, 50)[:, np.newaxis]
+    around_one = [series[:30] - 1, series[30:] - 1]
+    error, pseudo_values = Blocks.of(around_one, 10).jackknife(covariance_ratio, np.ones(2))
+    ends = [0, 7, 15, 22, 30, 35, 40, 45, 50]  # at least four blocks a replica
+    whole, expected, shares = by_hand(series), [], []
+    for start, end in pairwise(ends):
+        share = 50 / (end - start)
+        rest = np.delete(series, np.s_[start:end], axis=0)
+        expected.append(share * whole - (share - 1) * by_hand(rest))
+        shares.append(share)
+    values, shares = np.array(expected), np.array(shares)
+    assert np.concatenate(pseudo_values) == pytest.approx(values)
+    variances = (values - (values / shares).sum()) ** 2 / (shares - 1)
+    assert error == pytest.approx(np.sqrt(variances.mean()))
+
+
+def by_hand(series):
+    return np.cov(series.T, bias=True)[0, 1] / series[:, 0].mean()
 
 
 def test_a_constant_has_no_standard_error():

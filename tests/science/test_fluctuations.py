@@ -164,10 +164,12 @@ def test_dipoles_that_turn_freely(tmp_path):
 
 
 def test_a_mean_dipole_that_is_not_zero_is_too_short(tmp_path):
-    tables = [dipole_table(tmp_path, free_dipoles(seed, mean=0.1)) for seed in (1, 2)]
+    tables = [dipole_table(tmp_path, free_dipoles(seed, mean=0.3)) for seed in (1, 2)]
     outputs = averaged("dielectric constant", tmp_path, tables, pairs(tmp_path, [(0.5, -0.5)] * 50))
     assert outputs.status is Status.too_short
     assert "the mean dipole moment, 0 by symmetry, is off by" in outputs.reason
+    factor = 4 * math.pi * 138.93545764 / (3 * GAS_CONSTANT * TEMPERATURE * 10)  # of M^2 about 0
+    assert outputs.value.magnitude == pytest.approx(1 + factor * (50 * 0.05**2 + 0.3**2), rel=0.03)
 
 
 def test_zero_dipoles_have_a_dielectric_constant_of_one(tmp_path):
