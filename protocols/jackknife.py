@@ -87,24 +87,23 @@ def pooled_function(
         value = Blocks.of(around, frames).value(function, centre)
         reason = "the series is constant"
         return SeriesEstimate(value, None, float(frames), 1.0, discarded, Status.too_short, reason)
-    g_of_series = {i: _pooled_inefficiency([x[:, i] for x in around]) for i in moving}
+    singles = [[x[:, i] for x in around] for i in moving]
+    g_of_singles = [_pooled_inefficiency(series) for series in singles]
     g_of_pairs = [_pooled_inefficiency([x[:, i] * x[:, j] for x in around]) for i, j in pairs]
-    g = max(*g_of_series.values(), *g_of_pairs)
+    g = max(*g_of_singles, *g_of_pairs)
     blocks = Blocks.of(around, math.ceil(_BLOCK_IN_INEFFICIENCIES * g))
-    value = blocks.value(function, centre)
     error, pseudo_values = blocks.jackknife(function, centre)
-    scatter, disagreement = scatter_of_replicas(pseudo_values, error**2 * blocks.number)
+    # A variance alone would not tell replicas that differ in their means, which make it large in both.
+    scatter, *disagreements = scatter_of_replicas(pseudo_values, error**2 * blocks.number)
+    for series, g_of_one in zip(singles, g_of_singles, strict=True):
+        variance = float(np.concatenate(series).var())
+        disagreements.append(scatter_of_replicas(series, variance * g_of_one)[1])
     error *= standard_error_factor(blocks.number - 1)
-    for i, g_of_one in g_of_series.items():
-        series_of_one = [x[:, i] for x in around]
-        disagreement = max(
-            disagreement, scatter_of_replicas(series_of_one, float(pooled[:, i].var()) * g_of_one)[1]
-        )
-    if disagreement > DISAGREEMENT:
+    if max(disagreements) > DISAGREEMENT:
         error = max(error, scatter)
-    reason = why_too_short(frames / g, min(map(len, kept)) / g, disagreement)
+    reason = why_too_short(frames / g, min(map(len, kept)) / g, max(disagreements))
     status = Status.too_short if reason else Status.converged
-    return SeriesEstimate(value, error, g, frames / g, discarded, status, reason)
+    return SeriesEstimate(blocks.value(function, centre), error, g, frames / g, discarded, status, reason)
 
 
 def _pooled_inefficiency(replicas: Sequence[_Array]) -> float:

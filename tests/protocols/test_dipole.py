@@ -14,6 +14,7 @@ from protocols.settings import DynamicsSettings, InteractionSettings
 from protocols.simulation import OpenMMSimulation
 from protocols.state import ThermodynamicState
 from protocols.substance import Substance
+from workflow_backends.opencl import opencl_devices
 from workflow_backends.resources import ComputeResources
 
 MOLECULES = 20
@@ -70,7 +71,14 @@ def positions_and_box(state_file):
     return np.array(state.getPositions(asNumpy=True)._value).reshape(MOLECULES, 4, 3), box
 
 
-@pytest.mark.parametrize("platform", ["CPU", "Reference"])
+@pytest.mark.parametrize(
+    "platform",
+    [
+        "CPU",
+        "Reference",
+        pytest.param("OpenCL", marks=pytest.mark.skipif(not opencl_devices(), reason="no OpenCL device")),
+    ],
+)
 def test_the_dipole_is_that_of_whole_molecules(tmp_path, water, platform):
     outputs = simulate(water, tmp_path / "first", platform)
     outputs = simulate(water, tmp_path / "second", platform, outputs.state_file, continues=True)
