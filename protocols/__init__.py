@@ -7,13 +7,18 @@ from protocols.coordinates import BuildCoordinatesPackmol
 from protocols.errors import ExecutionError, InputError, ProtocolsError
 from protocols.estimate import aestimate, estimate
 from protocols.execution import execute_in
+from protocols.fluctuations import AverageFluctuations, Response
 from protocols.forcefield import OpenMMForceField
 from protocols.graph import WorkflowGraph
 from protocols.groups import ConditionalGroup
 from protocols.minimisation import OpenMMEnergyMinimisation
 from protocols.parameterise import BuildOpenMMSystem
 from protocols.placeholders import Collected, Iteration, Previous
+from protocols.properties.compressibility import IsothermalCompressibility
 from protocols.properties.density import Density
+from protocols.properties.dielectric_constant import DielectricConstant
+from protocols.properties.heat_capacity import IsobaricHeatCapacity
+from protocols.properties.thermal_expansion import ThermalExpansion
 from protocols.protocol import Protocol
 from protocols.result import PropertyResult
 from protocols.schema import workflow_schema
@@ -24,6 +29,7 @@ from protocols.statistics import Status
 from protocols.substance import Component, Substance
 
 __all__ = [
+    "AverageFluctuations",
     "AverageObservable",
     "BuildCoordinatesPackmol",
     "BuildOpenMMSystem",
@@ -32,8 +38,11 @@ __all__ = [
     "Condition",
     "ConditionalGroup",
     "Density",
+    "DielectricConstant",
     "ExecutionError",
     "InputError",
+    "IsobaricHeatCapacity",
+    "IsothermalCompressibility",
     "Iteration",
     "Limits",
     "OpenMMEnergyMinimisation",
@@ -44,9 +53,11 @@ __all__ = [
     "Protocol",
     "ProtocolsError",
     "Relation",
+    "Response",
     "SimulationSettings",
     "Status",
     "Substance",
+    "ThermalExpansion",
     "ThermodynamicState",
     "WorkflowGraph",
     "aestimate",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +13,13 @@ from pydantic import Field
 from protocols.errors import InputError
 from protocols.protocol import Protocol
 from protocols.quantities import AnyQuantity, Time, registry
-from protocols.statistics import MINIMUM_DISCARD, Status, pooled_mean
+from protocols.statistics import MINIMUM_DISCARD, SeriesEstimate, Status, pooled_mean
 from workflow_backends.resources import ComputeResources
 
-__all__ = ["AverageObservable", "read_observable"]
+__all__ = ["AverageObservable", "ObservablesFiles", "read_observable", "read_replicas"]
+
+ObservablesFiles: TypeAlias = Annotated[tuple[Path | tuple[Path, ...], ...], Field(min_length=1)]
+"""Tables of replicas: one a replica, or several in order where a replica was continued."""
 
 
 class AverageObservable(Protocol):
@@ -38,7 +42,7 @@ class AverageObservable(Protocol):
     """
 
     observable: str
-    observables_files: Annotated[tuple[Path | tuple[Path, ...], ...], Field(min_length=1)]
+    observables_files: ObservablesFiles
     minimum_discard: Annotated[float, Field(ge=0, lt=1)] = MINIMUM_DISCARD
 
     class Outputs(Protocol.Outputs):
@@ -66,26 +70,56 @@ class AverageObservable(Protocol):
         status: Status
         reason: str
 
+        @classmethod
+        def of(cls, estimate: SeriesEstimate, unit: str, interval: float) -> Self:
+            """Return an estimate in this unit, from frames at this interval in picoseconds."""
+            error, g = estimate.standard_error, estimate.statistical_inefficiency
+            return cls(
+                value=registry.Quantity(estimate.mean, unit),
+                standard_error=None if error is None else registry.Quantity(error, unit),
+                n_effective=estimate.n_effective,
+                statistical_inefficiency=registry.Quantity(g * interval, "ps"),
+                discarded_ps=tuple(frames * interval for frames in estimate.discarded),
+                status=estimate.status,
+                reason=estimate.reason,
+            )
+
     def execute(self, directory: Path, available_resources: ComputeResources) -> Outputs:  # noqa: ARG002
         """Average."""
-        replicas = [files if isinstance(files, tuple) else (files,) for files in self.observables_files]
-        series = [
-            np.concatenate([read_observable(file, self.observable)[0] for file in files])
-            for files in replicas
-        ]
-        unit = read_observable(replicas[0][0], self.observable)[1]
-        interval = _frame_interval(replicas[0][0])
-        estimate = pooled_mean(series, self.minimum_discard)
-        error = estimate.standard_error
-        return self.Outputs(
-            value=registry.Quantity(estimate.mean, unit),
-            standard_error=None if error is None else registry.Quantity(error, unit),
-            n_effective=estimate.n_effective,
-            statistical_inefficiency=registry.Quantity(estimate.statistical_inefficiency * interval, "ps"),
-            discarded_ps=tuple(frames * interval for frames in estimate.discarded),
-            status=estimate.status,
-            reason=estimate.reason,
-        )
+        [series], [unit], interval = read_replicas(self.observables_files, [self.observable])
+        return self.Outputs.of(pooled_mean(series, self.minimum_discard), unit, interval)
+
+
+def read_replicas(
+    observables_files: Sequence[Path | tuple[Path, ...]], names: Sequence[str]
+) -> tuple[list[list[NDArray[np.float64]]], list[str], float]:
+    """Return columns of tables, whose frames are at equal intervals.
+
+    Parameters
+    ----------
+    observables_files
+        One a replica, or several in order where a replica was continued.
+    names
+        Of the columns.
+
+    Returns
+    -------
+    tuple
+        For each name, a list of one series a replica, shape (frames,) each; the units of the columns; and
+        the time between frames in picoseconds.
+
+    Raises
+    ------
+    InputError
+        A table has no such column; the message lists those it has.
+    """
+    replicas = [files if isinstance(files, tuple) else (files,) for files in observables_files]
+    series = [
+        [np.concatenate([read_observable(file, name)[0] for file in files]) for files in replicas]
+        for name in names
+    ]
+    units = [read_observable(replicas[0][0], name)[1] for name in names]
+    return series, units, _frame_interval(replicas[0][0])
 
 
 def _frame_interval(file: Path) -> float:

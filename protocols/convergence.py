@@ -82,6 +82,8 @@ class Convergence:
         """
         if self._property.target is None:
             return Verdict(True, outputs.status, outputs.reason)
+        if outputs.standard_error is None and outputs.status is Status.converged:  # known exactly
+            return Verdict(True, Status.converged, outputs.reason)
         problem = self._problem(outputs)
         self._met = 0 if problem else self._met + 1
         if self._met >= _SUCCESSIVE_ROUNDS:
@@ -111,4 +113,4 @@ class Convergence:
 
 def _short(value: Quantity) -> str:
     """Return the quantity with two significant digits."""
-    return f"{value.magnitude:.2g} {unit_symbol(value)}"
+    return f"{value.magnitude:.2g} {unit_symbol(value)}".rstrip()

@@ -10,10 +10,13 @@ from typing import Any
 
 import numpy as np
 import openmm
+from numpy.typing import NDArray
 from openmm import unit
 
+from protocols.constants import GAS_CONSTANT
 from protocols.errors import InputError, SimulationError
 from protocols.interruption import check_interruption
+from protocols.particles import degrees_of_freedom, dipole_charges, masses
 from protocols.randomness import derived_seed
 from protocols.segments import Checkpoint
 from protocols.settings import DynamicsSettings
@@ -24,7 +27,6 @@ __all__ = ["Engine", "open_context"]
 
 _SECONDS_A_CALL = 0.5  # so that a signal is served soon
 _DALTON_PER_NM3_IN_G_PER_ML = 1.66053906660e-3
-_GAS_CONSTANT = 8.31446261815324e-3  # kJ/mol/K
 
 
 def open_context(system: Any, integrator: Any, choice: PlatformChoice) -> Any:
@@ -79,13 +81,14 @@ class Engine:
             )
             self._system.addForce(self._barostat)
         self._periodic = self._system.usesPeriodicBoundaryConditions()
-        self._mass = sum(_masses(self._system))
+        self._mass = float(masses(self._system).sum())
         self._degrees_of_freedom = _degrees_of_freedom(self._system)
         self._continues = continues
         self._first_step = int(self._start.getStepCount()) if continues else 0
         self._first_ps = float(self._start.getTime()._value) if continues else 0.0
         self._steps_per_second = 20.0
         self._context: Any = None
+        self._charges: NDArray[np.float64] | None = None
 
     @property
     def platform(self) -> str:
@@ -94,9 +97,24 @@ class Engine:
 
     @property
     def columns(self) -> list[str]:
-        """The names of the values in a row, with units."""
-        names = ["step", "time (ps)", "potential energy (kJ/mol)", "kinetic energy (kJ/mol)"]
-        return [*names, "temperature (K)", *(["volume (nm^3)", "density (g/mL)"] if self._periodic else [])]
+        """The names of the values in a row, with units.
+
+        The dipole moment of the box is among them where molecules are neutral and charges are fixed.
+        """
+        self._open()
+        return [
+            *("step", "time (ps)", "potential energy (kJ/mol)", "kinetic energy (kJ/mol)", "temperature (K)"),
+            *(("volume (nm^3)", "density (g/mL)") if self._periodic else ()),
+            *(() if self._charges is None else (f"dipole {axis} (e*nm)" for axis in "xyz")),
+        ]
+
+    def _open(self) -> bool:
+        """Open the Context if there is none yet; return whether there was none."""
+        if self._context is not None:
+            return False
+        self._context = open_context(self._system, self._integrator, self._choice)
+        self._charges = dipole_charges(self._system, self._context.getMolecules())
+        return True
 
     def start_segment(self, index: int, checkpoint: Checkpoint | None) -> None:
         """Begin a segment where the last one ended, with seeds of its own and a fresh barostat.
@@ -107,9 +125,7 @@ class Engine:
         self._integrator.setRandomNumberSeed(derived_seed(self._seed, "thermostat", index))
         if self._barostat is not None:
             self._barostat.setRandomNumberSeed(derived_seed(self._seed, "barostat", index))
-        if self._context is None:
-            self._context = open_context(self._system, self._integrator, self._choice)
-        else:
+        if not self._open():
             self._context.reinitialize()
         if checkpoint is not None:
             self._restore(checkpoint)
@@ -188,14 +204,14 @@ class Engine:
             steps -= chunk
 
     def _row(self, step: int) -> str:
-        state = self._context.getState(energy=True)
+        state = self._context.getState(energy=True, positions=self._charges is not None)
         potential, kinetic = state.getPotentialEnergy()._value, state.getKineticEnergy()._value
         if not (math.isfinite(potential) and math.isfinite(kinetic)):
             raise SimulationError(
                 f"step {self._first_step + step}: the potential energy is {potential} kJ/mol; start from a "
                 "relaxed state or take a shorter timestep"
             )
-        temperature = 2 * kinetic / (self._degrees_of_freedom * _GAS_CONSTANT)
+        temperature = 2 * kinetic / (self._degrees_of_freedom * GAS_CONSTANT)
         values = [
             f"{self._first_ps + step * self._timestep:.10g}",
             repr(potential),
@@ -205,6 +221,10 @@ class Engine:
         if self._periodic:
             volume = state.getPeriodicBoxVolume()._value
             values += [repr(volume), repr(self._mass / volume * _DALTON_PER_NM3_IN_G_PER_ML)]
+        if self._charges is not None:
+            # OpenMM keeps molecules whole. Summed row by row, so that equal positions give equal bits.
+            dipole = (self._charges[:, np.newaxis] * state.getPositions(asNumpy=True)._value).sum(axis=0)
+            values += [repr(float(component)) for component in dipole]
         return f"{self._first_step + step},{','.join(values)}\n"
 
     def checkpoint(self) -> Checkpoint:
@@ -219,19 +239,13 @@ class Engine:
 
     def serialised(self, checkpoint: Checkpoint, step: int) -> str:
         """Return a checkpoint, taken after so many steps, as a serialised OpenMM State."""
-        if self._context is None:
-            self._context = open_context(self._system, self._integrator, self._choice)
+        self._open()
         self._restore(checkpoint)
         self._context.setStepCount(self._first_step + step)
         self._context.setTime(self._first_ps + step * self._timestep)
         return str(openmm.XmlSerializer.serialize(self._context.getState(positions=True, velocities=True)))
 
 
-def _masses(system: Any) -> list[float]:
-    return [system.getParticleMass(i)._value for i in range(system.getNumParticles())]
-
-
 def _degrees_of_freedom(system: Any) -> int:
-    moving = sum(1 for mass in _masses(system) if mass > 0)
     fixed_momentum = any(isinstance(force, openmm.CMMotionRemover) for force in system.getForces())
-    return max(1, 3 * moving - int(system.getNumConstraints()) - (3 if fixed_momentum else 0))
+    return max(1, degrees_of_freedom(system) - (3 if fixed_momentum else 0))

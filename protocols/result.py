@@ -32,7 +32,7 @@ class PropertyResult:
     n_effective
         Uncorrelated samples behind the value.
     reason
-        Why it is not converged.
+        Why it is not converged, or how a value is known exactly.
     error
         What went wrong when it failed.
     platform
@@ -61,11 +61,14 @@ class PropertyResult:
             return f"{self.property}: {self.status}: {self.reason if self.error is None else self.error}"
         number, symbol = self.value.magnitude, unit_symbol(self.value)
         if self.standard_error is None:
-            text = f"{self.property}: {number:.6g} {symbol} (no standard error)"
+            text = f"{self.property}: {number:.6g} {symbol}".rstrip()
+            if self.status is Status.converged:
+                return f"{text} ({self.reason or 'no standard error'})"
+            text += " (no standard error)"
         else:
             error = self.standard_error.to(self.value.units).magnitude
             digits = _decimals(error)
-            text = f"{self.property}: {number:.{digits}f} +/- {error:.{digits}f} {symbol}"
+            text = f"{self.property}: {number:.{digits}f} +/- {error:.{digits}f} {symbol}".rstrip()
         return text if self.status is Status.converged else f"{text} ({self.status}: {self.reason})"
 
 

@@ -63,6 +63,7 @@ class OpenMMSimulation(Protocol):
         An energy is not finite, or OpenMM gives up; the message says at which step.
     """
 
+    version: ClassVar[int] = 2
     uses_gpu: ClassVar[bool] = True
     durable: ClassVar[bool] = True
 

@@ -18,17 +18,28 @@ from numpy.typing import NDArray
 
 from protocols.errors import InputError
 
-__all__ = ["SeriesEstimate", "Status", "pooled_mean", "standard_error_factor"]
+__all__ = [
+    "SeriesEstimate",
+    "Status",
+    "check_replicas",
+    "equilibration",
+    "inefficiency",
+    "is_constant",
+    "pooled_mean",
+    "scatter_of_replicas",
+    "standard_error_factor",
+    "why_too_short",
+]
 
 MINIMUM_EFFECTIVE_SAMPLES = 50.0
 MINIMUM_EFFECTIVE_SAMPLES_A_REPLICA = 20.0
 MINIMUM_DISCARD = 0.05
+DISAGREEMENT = 3.0  # standard errors between replicas
 
 _LARGEST_DISCARD = 0.5
 _DETECTION_POINTS = 2000  # pymbar's detection looks at every start that it is given
 _DETECTION_STARTS = 50
 _EXACT_UP_TO = 200_000  # frames; beyond, pymbar looks at ever fewer lags
-_DISAGREEMENT = 3.0  # standard errors between replicas
 
 
 class Status(StrEnum):
@@ -42,7 +53,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class SeriesEstimate:
-    """The mean of a quantity over pooled replicas.
+    """The mean of a quantity over pooled replicas, or a function of several means.
 
     Parameters
     ----------
@@ -91,28 +102,33 @@ def pooled_mean(
     InputError
         No replica, an empty one, or values that are not finite.
     """
+    check_replicas(replicas)
+    discarded = tuple(equilibration(series, minimum_discard) for series in replicas)
+    kept = [series[start:] for series, start in zip(replicas, discarded, strict=True)]
+    pooled = np.concatenate(kept)
+    mean, variance = float(pooled.mean()), float(pooled.var())
+    if is_constant(pooled):
+        return SeriesEstimate(
+            mean, None, float(len(pooled)), 1.0, discarded, Status.too_short, "the series is constant"
+        )
+    inefficiencies = [inefficiency(series) for series in kept]
+    g = float(np.average(inefficiencies, weights=[len(series) for series in kept]))
+    n_effective = len(pooled) / g
+    error = math.sqrt(variance / n_effective) * standard_error_factor(n_effective - 1)
+    scatter, disagreement = scatter_of_replicas(kept, variance * g)
+    reason = why_too_short(n_effective, min(len(series) for series in kept) / g, disagreement)
+    if disagreement > DISAGREEMENT:
+        error = max(error, scatter)
+    status = Status.too_short if reason else Status.converged
+    return SeriesEstimate(mean, error, g, n_effective, discarded, status, reason)
+
+
+def check_replicas(replicas: Sequence[NDArray[np.float64]]) -> None:
+    """Raise InputError if there is no replica, an empty one, or a value that is not finite."""
     if not replicas or any(len(series) == 0 for series in replicas):
         raise InputError("replicas: a series is empty; give at least one value each")
     if not all(np.isfinite(series).all() for series in replicas):
         raise InputError("replicas: a value is not finite")
-    discarded = tuple(_equilibration(series, minimum_discard) for series in replicas)
-    kept = [series[start:] for series, start in zip(replicas, discarded, strict=True)]
-    pooled = np.concatenate(kept)
-    mean, variance = float(pooled.mean()), float(pooled.var())
-    if _is_constant(pooled):
-        return SeriesEstimate(
-            mean, None, float(len(pooled)), 1.0, discarded, Status.too_short, "the series is constant"
-        )
-    inefficiencies = [_inefficiency(series) for series in kept]
-    g = float(np.average(inefficiencies, weights=[len(series) for series in kept]))
-    n_effective = len(pooled) / g
-    error = math.sqrt(variance / n_effective) * standard_error_factor(n_effective - 1)
-    scatter, disagreement = _scatter(kept, variance * g)
-    reason = _too_short(n_effective, min(len(series) for series in kept) / g, disagreement)
-    if disagreement > _DISAGREEMENT:
-        error = max(error, scatter)
-    status = Status.too_short if reason else Status.converged
-    return SeriesEstimate(mean, error, g, n_effective, discarded, status, reason)
 
 
 def standard_error_factor(degrees_of_freedom: float) -> float:
@@ -132,36 +148,50 @@ def standard_error_factor(degrees_of_freedom: float) -> float:
     return 1 + sum(term / nu**power for power, term in enumerate(terms, start=1)) / z
 
 
-def _is_constant(series: NDArray[np.float64]) -> bool:
+def is_constant(series: NDArray[np.float64]) -> bool:
+    """Return whether the values differ by no more than rounding."""
     return bool(np.ptp(series) <= 1e-12 * max(1e-300, float(np.abs(series).max())))
 
 
-def _equilibration(series: NDArray[np.float64], minimum_discard: float) -> int:
+def equilibration(series: NDArray[np.float64], minimum_discard: float) -> int:
     """Return the first frame to keep: what is detected, at least the minimum, at most half."""
     least = min(math.ceil(minimum_discard * len(series)), len(series) - 1)
     most = int(_LARGEST_DISCARD * len(series))
     stride = max(1, len(series) // _DETECTION_POINTS)
     thinned = series[::stride]
-    if len(thinned) < 10 or _is_constant(thinned):
+    if len(thinned) < 10 or is_constant(thinned):
         return least
     skip = max(1, len(thinned) // _DETECTION_STARTS)
     start, _, _ = _timeseries().detect_equilibration(thinned, fast=True, nskip=skip)
     return max(least, min(int(start) * stride, most))
 
 
-def _inefficiency(series: NDArray[np.float64]) -> float:
+def inefficiency(series: NDArray[np.float64]) -> float:
     """Return g in frames; a constant or tiny series is one sample."""
-    if len(series) < 4 or _is_constant(series):
+    if len(series) < 4 or is_constant(series):
         return float(len(series))
     return min(
         float(_timeseries().statistical_inefficiency(series, fast=len(series) > _EXACT_UP_TO)), len(series)
     )
 
 
-def _scatter(kept: list[NDArray[np.float64]], variance_of_a_frame: float) -> tuple[float, float]:
-    """Return the error from the scatter of replica means, and that scatter in standard errors.
+def scatter_of_replicas(
+    kept: Sequence[NDArray[np.float64]], variance_of_a_frame: float
+) -> tuple[float, float]:
+    """Return the error from the scatter of replica means, and how far replicas disagree.
 
-    The largest difference of a replica's mean from the mean of all, over its expected standard error.
+    Parameters
+    ----------
+    kept
+        One series a replica.
+    variance_of_a_frame
+        The squared standard error of a mean, times the number of frames.
+
+    Returns
+    -------
+    tuple
+        The standard error of the mean of all, and the largest difference of a replica's mean from it, in
+        expected standard errors of that difference.
     """
     if len(kept) < 2:
         return 0.0, 0.0
@@ -172,13 +202,14 @@ def _scatter(kept: list[NDArray[np.float64]], variance_of_a_frame: float) -> tup
     return float(means.std(ddof=1) / math.sqrt(len(means))), float(deviations.max())
 
 
-def _too_short(n_effective: float, n_shortest: float, disagreement: float) -> str:
+def why_too_short(n_effective: float, n_shortest: float, disagreement: float) -> str:
+    """Say why replicas are too short, from their effective samples and disagreement; empty if not."""
     if n_effective < MINIMUM_EFFECTIVE_SAMPLES:
         return f"{n_effective:.0f} effective samples of at least {MINIMUM_EFFECTIVE_SAMPLES:.0f}"
     if n_shortest < MINIMUM_EFFECTIVE_SAMPLES_A_REPLICA:
         least = MINIMUM_EFFECTIVE_SAMPLES_A_REPLICA
         return f"a replica of {n_shortest:.0f} effective samples of at least {least:.0f}"
-    if disagreement > _DISAGREEMENT:
+    if disagreement > DISAGREEMENT:
         return f"replicas differ by {disagreement:.1f} standard errors"
     return ""
 

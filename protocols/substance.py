@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from protocols.errors import InputError
 from protocols.model import Model
 
-__all__ = ["Component", "Substance", "canonical_smiles"]
+__all__ = ["Component", "Substance", "canonical_smiles", "net_charge"]
 
 
 def canonical_smiles(smiles: str) -> str:
@@ -29,6 +29,13 @@ def canonical_smiles(smiles: str) -> str:
     if len(Chem.GetMolFrags(molecule)) > 1:
         raise InputError(f"smiles: {smiles!r} holds several molecules; give each as a component of its own")
     return str(Chem.MolToSmiles(molecule))
+
+
+def net_charge(smiles: str) -> int:
+    """Return the net charge of a molecule in elementary charges."""
+    from rdkit import Chem  # noqa: PLC0415
+
+    return int(Chem.GetFormalCharge(Chem.MolFromSmiles(smiles)))
 
 
 class Component(Model):

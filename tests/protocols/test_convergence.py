@@ -57,6 +57,12 @@ def test_it_stops_only_after_two_rounds_in_a_row():
     assert verdicts[0].reason == "the standard error, 0.02 g/mL, is above the target, 0.01 g/mL"
 
 
+def test_a_value_that_is_known_exactly_ends_at_once():
+    exact = outputs(None, reason="1 exactly")
+    verdict = Convergence(density("1 %"), Limits()).judge(exact, rounds=1, steps_after_next=200)
+    assert (verdict.finished, verdict.status, verdict.reason) == (True, Status.converged, "1 exactly")
+
+
 def test_a_met_target_counts_only_with_enough_samples():
     convergence = Convergence(density("0.5 %"), Limits())
     few = outputs(0.001, Status.too_short, "30 effective samples of at least 50")

@@ -27,6 +27,8 @@ def result(value="0.98412 g/mL", error="0.0024 g/mL", status=Status.converged, *
         (result(error="0.0014 g/mL"), "0.9841 +/- 0.0014 g/mL"),
         (result(error="0.4 g/mL"), "1.0 +/- 0.4 g/mL"),
         (result(error=None), "0.98412 g/mL (no standard error)"),
+        (result(value="1", error=None, reason="1 exactly: no charge"), "1 (1 exactly: no charge)"),
+        (result(value="78.21", error="1.4"), "78.2 +/- 1.4"),
         (
             result(status=Status.too_short, reason="9 effective samples of at least 50"),
             "0.984 +/- 0.002 g/mL (too short: 9 effective samples of at least 50)",

@@ -5,6 +5,7 @@ import jsonschema
 import pytest
 
 from protocols.analysis import AverageObservable
+from protocols.fluctuations import AverageFluctuations
 from protocols.forcefield import OpenMMForceField
 from protocols.graph import WorkflowGraph
 from protocols.plugins import shipped_classes
@@ -43,7 +44,10 @@ def document(tmp_path):
     [table] = [run.output.observables_file for run in workflow.simulations[0]]
     files = [table, (table, tmp_path / "observables.csv"), tmp_path / "observables.csv"]
     average = AverageObservable(observable="density", observables_files=files)
-    return parse_yaml(WorkflowGraph([workflow.result, average, Plugged()]).to_yaml())
+    fluctuations = AverageFluctuations(
+        response="thermal expansion", observables_files=files, system_file=table, state=state
+    )
+    return parse_yaml(WorkflowGraph([workflow.result, average, fluctuations, Plugged()]).to_yaml())
 
 
 def test_the_published_schema_is_this_one():
