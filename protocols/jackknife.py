@@ -36,6 +36,9 @@ _Array: TypeAlias = NDArray[np.float64]
 FunctionOfMoments: TypeAlias = Callable[[_Array, _Array], float]
 """Of the means, shape (series,), and the covariances, shape (series, series)."""
 
+_ENOUGH_SAMPLES = (
+    200.0  # a variance that comes out low has a low error: with fewer, intervals hold too rarely
+)
 _BLOCK_IN_INEFFICIENCIES = 5  # shorter blocks know of each other: at 1 the error is a quarter too small
 _LEAST_BLOCKS, _MOST_BLOCKS = 4, 200  # of a replica; more would cost time and tell little
 
@@ -51,7 +54,8 @@ def pooled_function(
     Covariances are those about the means of all replicas together. A replica is kept from where all its
     series have equilibrated. The standard error is that of a jackknife over blocks of five statistical
     inefficiencies of the slowest series or product, at least four blocks a replica, widened by Student's t
-    for the number of blocks; where replicas disagree it is never smaller than their scatter shows.
+    for the number of blocks; where replicas disagree it is never smaller than their scatter shows. Fewer than
+    200 effective samples are too short.
 
     Parameters
     ----------
@@ -101,7 +105,8 @@ def pooled_function(
     error *= standard_error_factor(blocks.number - 1)
     if max(disagreements) > DISAGREEMENT:
         error = max(error, scatter)
-    reason = why_too_short(frames / g, min(map(len, kept)) / g, max(disagreements))
+    shortest = min(map(len, kept)) / g
+    reason = why_too_short(frames / g, shortest, max(disagreements), _ENOUGH_SAMPLES)
     status = Status.too_short if reason else Status.converged
     return SeriesEstimate(blocks.value(function, centre), error, g, frames / g, discarded, status, reason)
 

@@ -202,10 +202,12 @@ def scatter_of_replicas(
     return float(means.std(ddof=1) / math.sqrt(len(means))), float(deviations.max())
 
 
-def why_too_short(n_effective: float, n_shortest: float, disagreement: float) -> str:
+def why_too_short(
+    n_effective: float, n_shortest: float, disagreement: float, enough: float = MINIMUM_EFFECTIVE_SAMPLES
+) -> str:
     """Say why replicas are too short, from their effective samples and disagreement; empty if not."""
-    if n_effective < MINIMUM_EFFECTIVE_SAMPLES:
-        return f"{n_effective:.0f} effective samples of at least {MINIMUM_EFFECTIVE_SAMPLES:.0f}"
+    if n_effective < enough:
+        return f"{n_effective:.0f} effective samples of at least {enough:.0f}"
     if n_shortest < MINIMUM_EFFECTIVE_SAMPLES_A_REPLICA:
         least = MINIMUM_EFFECTIVE_SAMPLES_A_REPLICA
         return f"a replica of {n_shortest:.0f} effective samples of at least {least:.0f}"
