@@ -223,7 +223,7 @@ def _claim(directory: Path, identity: str) -> None:
     if found := file.read_text() if file.exists() else "":
         refuse_another(directory, identity, found)
     else:
-        write_atomically(file, identity)
+        write_atomically(file, identity, durable=True)
 
 
 def _provenance(
