@@ -7,7 +7,7 @@ from typing import Any
 import pint
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
-from protocols.document import FORMAT, REFERENCE_KEY, VERSION
+from protocols.document import FORMAT, VERSION
 from protocols.plugins import shipped_classes
 from protocols.protocol import Protocol
 from protocols.quantities import exact_text
@@ -64,8 +64,8 @@ def _output() -> dict[str, Any]:
         "description": "An output of another protocol: its label, a dot, and the name of the output.",
         "type": "object",
         "additionalProperties": False,
-        "required": [REFERENCE_KEY],
-        "properties": {REFERENCE_KEY: {"type": "string", "pattern": r"^.*\.[^.]+$"}},
+        "required": ["$output"],
+        "properties": {"$output": {"type": "string", "pattern": r"^.*\.[^.]+$"}},
     }
 
 
