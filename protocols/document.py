@@ -134,10 +134,8 @@ def read_entries(
             if not isinstance(raw, dict):
                 raise InputError(f"it must be a mapping of type, version and inputs, not {raw!r:.60}")
             entries[label] = ProtocolEntry(**{str(key): value for key, value in raw.items()})
-    for label, entry in entries.items():
-        with told_of(f"{where}.{label}"):
-            classes[label] = find(entry.type)
-            _check_version(entry, classes[label])
+            classes[label] = find(entries[label].type)
+            _check_version(entries[label], classes[label])
     return entries, classes
 
 

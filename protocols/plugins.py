@@ -26,6 +26,7 @@ ENTRY_POINT_GROUP = "estimate_properties.protocols"
 _MODULES = (
     "protocols.analysis",
     "protocols.coordinates",
+    "protocols.groups",
     "protocols.minimisation",
     "protocols.parameterise",
     "protocols.simulation",
