@@ -63,7 +63,8 @@ def workflow_schema() -> dict[str, Any]:
             "member_output": _reference("$member", "of a member of the group: its name"),
             "group_value": _group_value(),
             "protocol": _protocol(versions, inputs),
-            "member": _protocol(versions, of_members),
+            "member": _protocol(versions, of_members)
+            | {"not": {"properties": {"type": {"const": "ConditionalGroup"}}}},
         },
     }
 
