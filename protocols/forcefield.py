@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from openmm import app, unit
 from openmm.app.forcefield import _getDataDirectories
+from pydantic import GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
 
 from protocols.errors import InputError
 from protocols.model import Model
@@ -42,6 +44,8 @@ class ForceFieldFile(Model):
 class OpenMMForceField(Model):
     """One or several OpenMM force-field XML files, bundled with OpenMM or with this package, or the user's.
 
+    An input that takes a force field takes a name or a list of names too, whose files are read at once.
+
     Parameters
     ----------
     *names
@@ -61,12 +65,35 @@ class OpenMMForceField(Model):
 
     else:
 
-        def __init__(self, *names: str | Path, files: tuple[ForceFieldFile, ...] | None = None) -> None:
-            if names:
-                files = tuple(file for name in names for file in _read(str(name)))
-            super().__init__(files=files or ())
+        def __init__(self, *names: str | Path, **inputs: Any) -> None:
+            if names or not inputs:
+                inputs["files"] = tuple(file for name in names for file in _read(str(name)))
+            super().__init__(**inputs)
             if not self.files:
                 raise InputError("force_field: no file given; give names such as 'tip3p.xml'")
+
+    # No validator of the model itself, because an input whose class has one takes outputs of every type.
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Validate names as the force field that they stand for."""
+        model, name = handler(source), core_schema.str_schema()
+        described = core_schema.union_schema([name, core_schema.list_schema(name, min_length=1), model])
+        return core_schema.no_info_before_validator_function(
+            cls._from_names, model, json_schema_input_schema=described
+        )
+
+    @classmethod
+    def _from_names(cls, value: Any) -> Any:
+        """Return the force field of a name or of several; other values are for the fields to judge."""
+        if isinstance(value, dict | OpenMMForceField):
+            return value
+        names = value if isinstance(value, list | tuple) else [value]
+        if not all(isinstance(name, str | Path) for name in names):
+            raise InputError(
+                f"force_field: {value!r:.60} is not allowed; give a name such as 'tip3p.xml', a list of "
+                "names, or an OpenMMForceField"
+            )
+        return cls(*names)
 
     def load(self) -> Any:
         """Return OpenMM's ForceField."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import keyword
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, TypeAlias
@@ -14,7 +14,8 @@ from pydantic.fields import FieldInfo
 from protocols.conditions import Condition
 from protocols.errors import ExecutionError, InputError
 from protocols.execution import execute_in
-from protocols.members import Wiring, check_sources, in_order
+from protocols.group_document import read_group, written_members
+from protocols.members import Wiring, check_sources, in_order_of
 from protocols.model import Model
 from protocols.placeholders import Collected, Current, Iteration, Previous
 from protocols.protocol import Protocol, inputs_of, protocols_in
@@ -83,14 +84,16 @@ class ConditionalGroup(Protocol):
         if not {"protocols", "conditions", "outputs"} <= data.keys():
             return data  # refused with the others that are missing
         wiring = Wiring(data["protocols"])
+        members = wiring.members
         wired = {
-            "protocols": wiring.members,
+            "protocols": members,
             "conditions": wiring.wired(_conditions(data["conditions"])),
             "outputs": wiring.wired(_outputs(data["outputs"])),
         }
-        check_sources(wired, wiring.members)
-        _check_of_members(wired, ", ".join(wiring.members))
-        return data | wired | {"protocols": in_order(wiring.members)}
+        check_sources(wired, {name: member.kind for name, member in members.items()})
+        _check_of_members(wired, ", ".join(members))
+        order = in_order_of({name: member.required() for name, member in members.items()})
+        return data | wired | {"protocols": {name: members[name] for name in order}}
 
     @model_validator(mode="after")
     def _changes(self) -> ConditionalGroup:
@@ -101,6 +104,17 @@ class ConditionalGroup(Protocol):
                 "Collected(...) or Iteration(), or max_iterations=1"
             )
         return self
+
+    def document_inputs(self, type_name: Callable[[type[Protocol]], str]) -> dict[str, Any]:
+        """Return the inputs with the members as a document holds protocols."""
+        return inputs_of(self) | {"protocols": written_members(self.protocols, type_name)}
+
+    @classmethod
+    def read_inputs(cls, inputs: dict[str, Any], where: str) -> dict[str, Any]:
+        """Return the inputs with protocols, conditions and outputs made of what a document holds."""
+        group = read_group(inputs, where)
+        own = {name: value for name, value in inputs.items() if name not in group}
+        return super().read_inputs(own, where) | group
 
     @property
     def uses_gpu(self) -> bool:  # type: ignore[override]

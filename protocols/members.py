@@ -8,12 +8,13 @@ from typing import Any
 
 from protocols.errors import InputError
 from protocols.identity import content, digest
+from protocols.markers import told_of
 from protocols.model import Model
 from protocols.placeholders import Current, GroupValue, History, resolved
 from protocols.protocol import Protocol, content_of, inputs_of
 from protocols.references import Holder, OutputReference, instances_in, replace_references
 
-__all__ = ["Member", "Wiring", "check_sources", "in_order"]
+__all__ = ["Member", "Wiring", "check_kind", "check_sources", "in_order_of"]
 
 
 class Member(Holder, Model):
@@ -26,7 +27,7 @@ class Member(Holder, Model):
     inputs
         Its inputs: values, outputs of protocols outside, and what only the running group knows.
     identity
-        Of the protocol as it was built.
+        Of the member as it was made, the same whether it was wired by attribute or by name.
     """
 
     kind: type[Protocol]
@@ -78,23 +79,26 @@ class Wiring:
             if not isinstance(protocol, Member):
                 self._add(name, protocol)
         self.members = {name: self._member(protocol) for name, protocol in protocols.items()}
+        names: dict[str, str] = {}
+        for name, member in self.members.items():
+            twin = names.setdefault(member.identity, name)
+            if twin != name:
+                raise InputError(f"protocols: {twin!r} and {name!r} are equal; name it once")
 
     def _add(self, name: Any, protocol: Any) -> None:
         if not isinstance(name, str) or not name.isidentifier():
             raise InputError(f"protocols: the name {name!r} is not allowed; give one such as 'extend'")
         if not isinstance(protocol, Protocol):
             raise InputError(f"protocols: {name!r} is {protocol!r}; give a protocol")
-        if type(protocol).output_types is not Protocol.output_types:
-            raise InputError(f"protocols: {name!r} is a {type(protocol).__name__}, which cannot be a member")
-        twin = self._names.setdefault(protocol.identity, name)
-        if twin != name:
-            raise InputError(f"protocols: {twin!r} and {name!r} are equal; name it once")
+        with told_of(f"protocols: {name!r}"):
+            check_kind(type(protocol))
+        self._names.setdefault(protocol.identity, name)
 
     def _member(self, protocol: Protocol | Member) -> Member:
         if isinstance(protocol, Member):
             return protocol
-        inputs = self.wired(inputs_of(protocol))
-        return Member(kind=type(protocol), inputs=inputs, identity=protocol.identity)
+        kind, inputs = type(protocol), self.wired(inputs_of(protocol))
+        return Member(kind=kind, inputs=inputs, identity=digest(content_of(kind, inputs)))
 
     def wired(self, value: Any) -> Any:
         """Return `value` with each reference to a member as the member's name; others stay."""
@@ -105,24 +109,42 @@ class Wiring:
         return reference if name is None else Current(member=name, output=reference.name)
 
 
-def check_sources(value: Any, members: Mapping[str, Member]) -> None:
-    """Raise InputError unless every output of a member that `value` takes exists."""
+def check_kind(kind: type[Protocol]) -> None:
+    """Raise InputError unless protocols of this class can be members."""
+    if kind.output_types is not Protocol.output_types:
+        raise InputError(f"a {kind.__name__} cannot be a member of a group")
+
+
+def check_sources(value: Any, kinds: Mapping[str, type[Protocol]]) -> None:
+    """Raise InputError unless every output of a member that `value` takes exists.
+
+    Parameters
+    ----------
+    value
+        In which the outputs are looked for.
+    kinds
+        The classes of the members.
+    """
     for source in instances_in(value, Current):
-        member = members.get(source.member)
-        if member is None:
-            known = ", ".join(members)
+        kind = kinds.get(source.member)
+        if kind is None:
+            known = ", ".join(kinds) or "none"
             raise InputError(f"{str(source)!r}: the group has no member {source.member!r}; it has {known}")
-        outputs = member.kind.Outputs.model_fields
+        outputs = kind.Outputs.model_fields
         if source.output not in outputs:
             known = ", ".join(outputs) or "none"
-            kind = member.kind.__name__
             raise InputError(
-                f"{str(source)!r}: {kind} has no output {source.output!r}; its outputs are {known}"
+                f"{str(source)!r}: {kind.__name__} has no output {source.output!r}; its outputs are {known}"
             )
 
 
-def in_order(members: Mapping[str, Member]) -> dict[str, Member]:
+def in_order_of(required: Mapping[str, set[str]]) -> list[str]:
     """Return the members so that each comes after those that it takes this iteration's outputs of.
+
+    Parameters
+    ----------
+    required
+        The members of which each takes them.
 
     Raises
     ------
@@ -130,8 +152,7 @@ def in_order(members: Mapping[str, Member]) -> dict[str, Member]:
         There is no such order.
     """
     try:
-        order = TopologicalSorter({name: member.required() for name, member in members.items()})
-        return {name: members[name] for name in order.static_order()}
+        return list(TopologicalSorter(required).static_order())
     except CycleError as error:
         circle = " <- ".join(error.args[1])
         raise InputError(

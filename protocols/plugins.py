@@ -27,6 +27,7 @@ _MODULES = (
     "protocols.analysis",
     "protocols.coordinates",
     "protocols.fluctuations",
+    "protocols.groups",
     "protocols.minimisation",
     "protocols.parameterise",
     "protocols.simulation",

@@ -18,7 +18,7 @@ and is wired to another by attribute: ``Scale(value=other.output.product)``.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -29,6 +29,7 @@ from pydantic.fields import FieldInfo
 from protocols.document import only_end, read_document, write_document
 from protocols.errors import InputError
 from protocols.identity import content, digest, source_digest
+from protocols.markers import refuse_group_values, told_of
 from protocols.model import Model
 from protocols.references import OutputNames, OutputReference, Placeholder, instances_in, references_in
 from protocols.text import json_text, parse_json, parse_yaml, yaml_text
@@ -115,6 +116,36 @@ class Protocol(Model, ABC):
     def from_yaml(cls, text: str) -> Self:
         """Return the protocol in which a YAML document ends, as `from_json` does."""
         return only_end(read_document(parse_yaml(text), Protocol), cls)
+
+    def document_inputs(self, type_name: Callable[[type[Protocol]], str]) -> dict[str, Any]:  # noqa: ARG002
+        """Return the inputs as a document holds them; values in them are written as their types say.
+
+        Parameters
+        ----------
+        type_name
+            Gives the name of a class in documents.
+        """
+        return inputs_of(self)
+
+    @classmethod
+    def read_inputs(cls, inputs: dict[str, Any], where: str) -> dict[str, Any]:
+        """Return what the constructor takes for inputs as a document holds them.
+
+        Parameters
+        ----------
+        inputs
+            Plain data, with references to protocols outside and with placeholders.
+        where
+            The protocol's place in the document.
+
+        Raises
+        ------
+        InputError
+            Something in them is not allowed; the message says where.
+        """
+        with told_of(where):
+            refuse_group_values(inputs)
+        return inputs
 
     def _document(self) -> dict[str, Any]:
         return write_document(upstream_first([self]))

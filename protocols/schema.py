@@ -7,14 +7,18 @@ from typing import Any
 import pint
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
-from protocols.document import FORMAT, REFERENCE_KEY, VERSION
+from protocols.document import FORMAT, VERSION
+from protocols.groups import ConditionalGroup
 from protocols.plugins import shipped_classes
 from protocols.protocol import Protocol
 from protocols.quantities import exact_text
 
 __all__ = ["workflow_schema"]
 
-_REFERENCE = "#/$defs/output"
+_OUTPUT, _MEMBER_OUTPUT = "#/$defs/output", "#/$defs/member_output"
+_GROUP_VALUE = "#/$defs/group_value"
+_NAMED_OUTPUT = {"type": "string", "pattern": r"^.*\.[^.]+$"}
+_MEMBER = "-member"  # ends the name of a protocol's schema as a member
 
 
 def workflow_schema() -> dict[str, Any]:
@@ -29,9 +33,17 @@ def workflow_schema() -> dict[str, Any]:
     )
     definitions = dict(shared["$defs"])
     inputs = {name: keys[(cls, "validation")]["$ref"] for name, cls in classes.items()}
+    versions = {name: cls.version for name, cls in classes.items()}
+    group = inputs[ConditionalGroup.__name__]
+    of_members = {name: f"{reference}{_MEMBER}" for name, reference in inputs.items() if reference != group}
     for reference in inputs.values():
         name = reference.rpartition("/")[2]
-        definitions[name] = _wired(definitions[name])
+        plain, definitions[name] = definitions[name], _wired(definitions[name], _OUTPUT)
+        if reference == group:
+            definitions[name] = _group(definitions[name])
+        else:
+            definitions[f"{name}{_MEMBER}"] = _wired(plain, _GROUP_VALUE)
+    definitions["Condition"]["properties"]["output"] = {"$ref": _MEMBER_OUTPUT}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:{FORMAT.replace('/', ':')}:{VERSION}",
@@ -47,8 +59,12 @@ def workflow_schema() -> dict[str, Any]:
         },
         "$defs": definitions
         | {
-            "output": _output(),
-            "protocol": _protocol({name: (classes[name].version, inputs[name]) for name in classes}),
+            "output": _reference("$output", "of another protocol: its label"),
+            "member_output": _reference("$member", "of a member of the group: its name"),
+            "group_value": _group_value(),
+            "protocol": _protocol(versions, inputs),
+            "member": _protocol(versions, of_members)
+            | {"not": {"properties": {"type": {"const": "ConditionalGroup"}}}},
         },
     }
 
@@ -59,17 +75,51 @@ class _Generator(GenerateJsonSchema):
         return exact_text(dft) if isinstance(dft, pint.Quantity) else super().encode_default(dft)
 
 
-def _output() -> dict[str, Any]:
+def _reference(key: str, whose: str) -> dict[str, Any]:
+    return _marker(f"An output {whose}, a dot, and the name of the output.", {key: _NAMED_OUTPUT})
+
+
+def _marker(description: str, properties: dict[str, Any]) -> dict[str, Any]:
     return {
-        "description": "An output of another protocol: its label, a dot, and the name of the output.",
+        "description": description,
         "type": "object",
         "additionalProperties": False,
-        "required": [REFERENCE_KEY],
-        "properties": {REFERENCE_KEY: {"type": "string", "pattern": r"^.*\.[^.]+$"}},
+        "required": list(properties),
+        "properties": properties,
     }
 
 
-def _protocol(known: dict[str, tuple[int, str]]) -> dict[str, Any]:
+def _group_value() -> dict[str, Any]:
+    """Return the schema of what a member may take in place of a value."""
+    before = "The output of a member in the iteration before; in the first, the start."
+    so_far = "The output of a member in every iteration so far."
+    number = "The number of the iteration; counting starts with this one."
+    return {
+        "anyOf": [
+            {"$ref": _OUTPUT},
+            {"$ref": _MEMBER_OUTPUT},
+            _marker(before, {"$previous": _NAMED_OUTPUT, "start": {}}),
+            _marker(so_far, {"$collected": _NAMED_OUTPUT}),
+            _marker(number, {"$iteration": {"type": "integer"}}),
+        ]
+    }
+
+
+def _group(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a group's inputs, in which members and their outputs have a form of their own."""
+    own = {
+        "protocols": {
+            "type": "object",
+            "additionalProperties": {"$ref": "#/$defs/member"},
+            "minProperties": 1,
+        },
+        "conditions": {"type": "array", "items": {"$ref": "#/$defs/Condition"}, "minItems": 1},
+        "outputs": {"type": "object", "additionalProperties": {"$ref": _MEMBER_OUTPUT}},
+    }
+    return schema | {"properties": schema["properties"] | own}
+
+
+def _protocol(versions: dict[str, int], inputs: dict[str, str]) -> dict[str, Any]:
     """Return the schema of one protocol, whose type decides what its inputs are."""
     return {
         "type": "object",
@@ -79,7 +129,7 @@ def _protocol(known: dict[str, tuple[int, str]]) -> dict[str, Any]:
             "type": {
                 "description": "A protocol of this package, of a plugin, or a class as package.module:Class.",
                 "type": "string",
-                "examples": list(known),
+                "examples": list(inputs),
             },
             "version": {"type": "integer", "minimum": 1},
             "inputs": {"type": "object"},
@@ -87,33 +137,33 @@ def _protocol(known: dict[str, tuple[int, str]]) -> dict[str, Any]:
         "allOf": [
             {
                 "if": {"properties": {"type": {"const": name}}, "required": ["type"]},
-                "then": {"properties": {"version": {"const": version}, "inputs": {"$ref": inputs}}},
+                "then": {"properties": {"version": {"const": versions[name]}, "inputs": {"$ref": reference}}},
             }
-            for name, (version, inputs) in known.items()
+            for name, reference in inputs.items()
         ],
     }
 
 
-def _wired(protocol: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema of a protocol's inputs, of which each may be an output, and so may its items."""
-    properties = {name: _or_output(schema) for name, schema in protocol.get("properties", {}).items()}
-    return protocol | {"properties": properties}
+def _wired(protocol: dict[str, Any], reference: str) -> dict[str, Any]:
+    """Return the schema of a protocol's inputs, of which each may be a reference, and so may its items."""
+    properties = protocol.get("properties", {})
+    return protocol | {"properties": {name: _or(item, reference) for name, item in properties.items()}}
 
 
-def _or_output(schema: Any) -> Any:
+def _or(schema: Any, reference: str) -> Any:
     if not isinstance(schema, dict):  # true and false are schemas too
         return schema
     outside = {key: schema[key] for key in ("title", "description", "default", "examples") if key in schema}
     inside = {key: value for key, value in schema.items() if key not in outside}
-    return outside | {"anyOf": [_items_or_outputs(inside), {"$ref": _REFERENCE}]}
+    return outside | {"anyOf": [_items_or(inside, reference), {"$ref": reference}]}
 
 
-def _items_or_outputs(schema: dict[str, Any]) -> dict[str, Any]:
+def _items_or(schema: dict[str, Any], reference: str) -> dict[str, Any]:
     changed = dict(schema)
     for key in {"items", "additionalProperties"} & set(schema):
-        changed[key] = _or_output(schema[key])
+        changed[key] = _or(schema[key], reference)
     if "prefixItems" in schema:
-        changed["prefixItems"] = [_or_output(item) for item in schema["prefixItems"]]
+        changed["prefixItems"] = [_or(item, reference) for item in schema["prefixItems"]]
     if "anyOf" in schema:
-        changed["anyOf"] = [_items_or_outputs(item) for item in schema["anyOf"]]
+        changed["anyOf"] = [_items_or(item, reference) for item in schema["anyOf"]]
     return changed

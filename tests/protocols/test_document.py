@@ -192,7 +192,7 @@ def test_every_protocol_of_this_package_reads_back_as_it_was(data, files):
 def test_every_kind_of_input_reads_back_as_it_was(data, files):
     other = Mixed(number=data.draw(_FINITE), table={}, groups={}).output.number
     numbers = st.lists(_FINITE | st.just(other), max_size=3)
-    keys = st.text() | st.sampled_from(["$output", "$$output", "$ref"])
+    keys = st.text() | st.sampled_from(["$output", "$$output", "$ref", "$", "$previous"])
     protocol = Mixed(
         number=data.draw(st.floats(allow_nan=False, allow_infinity=False)),
         whole=data.draw(st.integers()),
@@ -212,6 +212,20 @@ def test_every_kind_of_input_reads_back_as_it_was(data, files):
 def test_a_property_s_workflow_reads_back_as_it_was():
     water = Density(Substance.pure("O"), ThermodynamicState(temperature="298.15 K", pressure="1 atm"))
     _assert_reads_back(water.workflow(OpenMMForceField("tip3p.xml"), SimulationSettings()).result)
+
+
+def test_a_force_field_may_be_given_by_names():
+    packed = {"type": "BuildCoordinatesPackmol", "version": 1}
+    packed["inputs"] = {
+        "substance": {"components": [{"smiles": "[Ar]", "mole_fraction": 1}]},
+        "number_of_molecules": 9,
+    }
+    for text, names in (("argon.xml", ["argon.xml"]), (["argon.xml", "tip3p.xml"],) * 2):
+        inputs = {"coordinates_file": {"$output": "packed.coordinates_file"}, "force_field": text}
+        built = {"type": "BuildOpenMMSystem", "version": 1, "inputs": inputs}
+        read = Protocol.from_json(_document({"built": built, "packed": packed}))
+        assert read.force_field == OpenMMForceField(*names)
+        assert Protocol.from_json(read.to_json()).identity == read.identity
 
 
 def test_paths_are_written_absolute(tmp_path, monkeypatch):
@@ -315,6 +329,14 @@ def test_a_document_may_be_empty_of_protocols():
         (
             _document({"a": _scale(value=[{"$output": "b.product", "also": 1}])}),
             "protocols.a: inputs.value[0]: {'$output': 'b.product', 'also': 1} is not a reference; write",
+        ),
+        (
+            _document({"a": _scale(value={"$outptu": "a.product"})}),
+            "protocols.a: inputs.value: '$outptu' is not known; known are $output, $member, $previous, ",
+        ),
+        (
+            _document({"a": _scale(value={"$previous": "a.product", "start": 1})}),
+            "protocols.a: value: $previous is known in a ConditionalGroup only; write the protocol among its",
         ),
         (
             _document({"a": _scale(value={"$output": "a.product"})}),

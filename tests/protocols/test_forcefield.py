@@ -1,14 +1,20 @@
 import pickle
+from pathlib import Path
 
 import pytest
 
 from protocols.errors import InputError
 from protocols.forcefield import OpenMMForceField
 from protocols.identity import content
+from protocols.model import Model
 
 
 def identity(force_field: OpenMMForceField) -> object:
     return content(force_field, "force_field")
+
+
+class Takes(Model):
+    force_field: OpenMMForceField
 
 
 def test_an_unknown_file_lists_where_it_was_looked_for():
@@ -62,3 +68,35 @@ def test_included_files_travel_with_the_object(tmp_path):
     inner.unlink()
     outer.unlink()
     pickle.loads(pickle.dumps(force_field)).check_covers("[Ar]")
+
+
+@pytest.mark.parametrize(
+    "given", ["tip3p.xml", Path("tip3p.xml"), ["tip3p.xml", "argon.xml"], ("argon.xml",)]
+)
+def test_an_input_takes_names_of_files(given):
+    names = given if isinstance(given, list | tuple) else [given]
+    assert Takes(force_field=given).force_field == OpenMMForceField(*names)
+
+
+def test_the_file_that_an_input_names_is_read_at_once(tmp_path, monkeypatch):
+    original = OpenMMForceField("argon.xml")
+    (tmp_path / "mine.xml").write_text(original.files[0].xml)
+    monkeypatch.chdir(tmp_path)
+    taken = Takes(force_field="mine.xml")
+    (tmp_path / "mine.xml").write_text("<ForceField/>")
+    assert identity(taken.force_field) == identity(original)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (3, "force_field: 3 is not allowed; give a name such as 'tip3p.xml', a list of names, or an OpenMM"),
+        (["tip3p.xml", 3], r"force_field: \['tip3p.xml', 3\] is not allowed"),
+        ([], "force_field: no file given"),
+        ("tip3.xml", "force_field: no file 'tip3.xml'; looked in "),
+        ({"file": "tip3p.xml"}, "file: not an input of OpenMMForceField; its inputs are files"),
+    ],
+)
+def test_what_names_no_file_is_refused(given, message):
+    with pytest.raises(InputError, match=message):
+        Takes(force_field=given)

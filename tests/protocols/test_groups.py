@@ -334,7 +334,7 @@ def test_members_are_refused_by_name():
     refused("protocols: 'halve' is 3; give a protocol", protocols={"halve": 3})
     refused(r"protocols: the name 'a\.b' is not allowed", protocols={"a.b": halve})
     refused("protocols: 'halve' and 'twin' are equal", protocols={"halve": halve, "twin": halve})
-    refused("'group' is a ConditionalGroup, which cannot be a member", protocols={"group": halving()})
+    refused("'group': a ConditionalGroup cannot be a member of a group", protocols={"group": halving()})
     refused(
         r"'halve\.half': the group has no member 'halve'; it has other",
         protocols={"other": halve},

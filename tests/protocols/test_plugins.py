@@ -7,7 +7,6 @@ import pytest
 
 import protocols
 from protocols.errors import InputError
-from protocols.groups import ConditionalGroup
 from protocols.plugins import find_class, name_of, shipped_classes
 from protocols.protocol import Protocol
 from protocols.simulation import OpenMMSimulation
@@ -58,7 +57,6 @@ def test_every_protocol_of_this_package_is_found_by_its_plain_name():
         for item in vars(module).values()
         if isinstance(item, type) and issubclass(item, Protocol) and item is not Protocol
     }
-    classes.remove(ConditionalGroup)  # which documents do not hold
     assert set(shipped_classes(Protocol).values()) == classes
     for cls in classes:
         assert name_of(cls) == cls.__name__

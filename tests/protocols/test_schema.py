@@ -5,14 +5,18 @@ import jsonschema
 import pytest
 
 from protocols.analysis import AverageObservable
+from protocols.conditions import Condition
 from protocols.fluctuations import AverageFluctuations
 from protocols.forcefield import OpenMMForceField
 from protocols.graph import WorkflowGraph
+from protocols.groups import ConditionalGroup
+from protocols.placeholders import Collected, Iteration, Previous
 from protocols.plugins import shipped_classes
 from protocols.properties.density import Density
 from protocols.protocol import Protocol
 from protocols.schema import workflow_schema
 from protocols.settings import SimulationSettings
+from protocols.simulation import OpenMMSimulation
 from protocols.state import ThermodynamicState
 from protocols.substance import Substance
 from protocols.text import parse_yaml
@@ -34,6 +38,22 @@ def validator():
     return jsonschema.Draft202012Validator(schema)
 
 
+def _group(simulation):
+    start = Previous("extend.state_file", start=simulation.output.state_file)
+    members = {"state_file": start, "system_file": simulation.system_file, "seed": Iteration(first=7)}
+    extend = OpenMMSimulation(state=simulation.state, simulated_time="1 ns", **members)
+    files = [[Collected(extend.output.observables_file), extend.output.observables_file]]
+    average = AverageObservable(observable="density", observables_files=files)
+    outside = AverageObservable(observable="density", observables_files=[simulation.output.observables_file])
+    limits = [outside.output.value, "1 g/mL", average.output.value, Previous("average.value", start="1 g/mL")]
+    return ConditionalGroup(
+        protocols={"extend": extend, "average": average, "again": simulation.model_copy(update=members)},
+        conditions=[Condition(average.output.standard_error, "less than", limit) for limit in limits],
+        outputs={"density": average.output.value},
+        max_iterations=20,
+    )
+
+
 @pytest.fixture
 def document(tmp_path):
     (tmp_path / "observables.csv").write_text("step\n")
@@ -47,7 +67,8 @@ def document(tmp_path):
     fluctuations = AverageFluctuations(
         response="thermal expansion", observables_files=files, system_file=table, state=state
     )
-    return parse_yaml(WorkflowGraph([workflow.result, average, fluctuations, Plugged()]).to_yaml())
+    group = _group(workflow.simulations[0][0])
+    return parse_yaml(WorkflowGraph([workflow.result, average, fluctuations, group, Plugged()]).to_yaml())
 
 
 def test_the_published_schema_is_this_one():
@@ -76,6 +97,14 @@ def _first(document, kind):
     return next(entry for entry in document["protocols"].values() if entry["type"] == kind)
 
 
+def _group_inputs(document):
+    return _first(document, "ConditionalGroup")["inputs"]
+
+
+def _member_inputs(document):
+    return _group_inputs(document)["protocols"]["extend"]["inputs"]
+
+
 _WRONG = {
     "another format": lambda d: d.update(format="gufe"),
     "a newer version": lambda d: d.update(version=2),
@@ -98,7 +127,41 @@ _WRONG = {
     "a reference inside a model": lambda d: _first(d, "OpenMMSimulation")["inputs"]["state"].update(
         temperature={"$output": "a.b"}
     ),
+    "a force field that is a number": lambda d: _first(d, "BuildOpenMMSystem")["inputs"].update(
+        force_field=1
+    ),
+    "no force field": lambda d: _first(d, "BuildOpenMMSystem")["inputs"].update(force_field=[]),
+    "an iteration outside of a group": lambda d: _first(d, "OpenMMSimulation")["inputs"].update(
+        seed={"$iteration": 1}
+    ),
+    "an output of a member outside of a group": lambda d: _first(d, "OpenMMSimulation")["inputs"].update(
+        state_file={"$member": "a.b"}
+    ),
+    "a member of another version": lambda d: _group_inputs(d)["protocols"]["extend"].update(version=99),
+    "no members": lambda d: _group_inputs(d).update(protocols={}),
+    "an output for members": lambda d: _group_inputs(d).update(protocols={"$output": "a.b"}),
+    "a group as a member": lambda d: _group_inputs(d)["protocols"].update(a=_first(d, "ConditionalGroup")),
+    "a member's unknown input": lambda d: _member_inputs(d).update(stat=1),
+    "a member's seed of zero": lambda d: _member_inputs(d).update(seed=0),
+    "no start": lambda d: _member_inputs(d)["state_file"].pop("start"),
+    "a start without the previous": lambda d: _member_inputs(d)["state_file"].pop("$previous"),
+    "an iteration with a start": lambda d: _member_inputs(d)["seed"].update(start=1),
+    "a member without an output": lambda d: _member_inputs(d).update(state_file={"$member": "extend"}),
+    "no conditions": lambda d: _group_inputs(d).update(conditions=[]),
+    "a condition on an output outside": lambda d: _group_inputs(d)["conditions"][0].update(
+        output={"$output": "a.b"}
+    ),
+    "another relation": lambda d: _group_inputs(d)["conditions"][0].update(relation="below"),
+    "a condition without a value": lambda d: _group_inputs(d)["conditions"][0].pop("value"),
+    "a group's output from outside": lambda d: _group_inputs(d)["outputs"].update(a={"$output": "a.b"}),
+    "no iterations": lambda d: _group_inputs(d).update(max_iterations=0),
 }
+
+
+@pytest.mark.parametrize("given", ["argon.xml", ["argon.xml", "tip3p.xml"]])
+def test_names_of_a_force_field_are_valid(validator, document, given):
+    _first(document, "BuildOpenMMSystem")["inputs"]["force_field"] = given
+    validator.validate(document)
 
 
 @pytest.mark.parametrize("change", _WRONG.values(), ids=_WRONG)
