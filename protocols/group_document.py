@@ -13,7 +13,6 @@ from protocols.errors import InputError
 from protocols.markers import FORMS, MemberLink, filled, told_of
 from protocols.members import Member, check_kind, check_sources, in_order_of
 from protocols.model import Model
-from protocols.placeholders import GroupValue
 from protocols.protocol import Protocol
 from protocols.references import instances_in
 
@@ -69,7 +68,7 @@ def read_group(inputs: Mapping[str, Any], where: str) -> dict[str, Any]:
             check_kind(kinds[name])
             _check_links(member.inputs, kinds)
     with told_of(where):
-        order = in_order_of({name: _required(member) for name, member in entries.items()})
+        order = in_order_of({name: _linked_to(member) for name, member in entries.items()})
     built: dict[str, Protocol] = {}
     for name in order:
         with told_of(f"{where}.protocols.{name}"):
@@ -110,11 +109,9 @@ def _check_links(value: Any, kinds: Mapping[str, type[Protocol]]) -> None:
     check_sources(value, kinds)
 
 
-def _required(member: ProtocolEntry) -> set[str]:
-    """Return the members that must come first, in building and in an iteration."""
-    placeholders = instances_in(member.inputs, GroupValue)
-    named = {name for placeholder in placeholders for name in placeholder.required()}
-    return named | {link.source.member for link in instances_in(member.inputs, MemberLink)}
+def _linked_to(member: ProtocolEntry) -> set[str]:
+    """Return the members that must be built first."""
+    return {link.source.member for link in instances_in(member.inputs, MemberLink)}
 
 
 def _wired(value: Any, built: Mapping[str, Protocol]) -> Any:
