@@ -72,6 +72,8 @@ def test_the_gas_has_the_temperature_and_the_system_of_the_liquid():
     assert len({each.seed for each in built.values()}) == 2
     assert all(each.interactions == FLEXIBLE.interactions for each in built.values())
     assert [len(replica) for replica in workflow.simulations] == [2, 1]
+    weights = [weight.magnitude for weight in workflow.result.weights]
+    assert dict(zip(workflow.result.names, weights, strict=True)) == {"liquid": -1, "gas": 1}
     assert all(type(run) is OpenMMSimulation for replica in workflow.simulations for run in replica)
 
 
