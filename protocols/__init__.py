@@ -1,6 +1,7 @@
 """Protocols and workflow graphs that estimate physical properties with OpenMM."""
 
 from protocols.analysis import AverageObservable
+from protocols.combination import AverageCombination, WeightedSum
 from protocols.conditions import Condition, Relation
 from protocols.convergence import Limits
 from protocols.coordinates import BuildCoordinatesPackmol
@@ -9,6 +10,7 @@ from protocols.estimate import aestimate, estimate
 from protocols.execution import execute_in
 from protocols.fluctuations import AverageFluctuations, Response
 from protocols.forcefield import OpenMMForceField
+from protocols.gas import BuildGasMolecule, OpenMMGasSimulation
 from protocols.graph import WorkflowGraph
 from protocols.groups import ConditionalGroup
 from protocols.minimisation import OpenMMEnergyMinimisation
@@ -17,8 +19,11 @@ from protocols.placeholders import Collected, Iteration, Previous
 from protocols.properties.compressibility import IsothermalCompressibility
 from protocols.properties.density import Density
 from protocols.properties.dielectric_constant import DielectricConstant
+from protocols.properties.excess_volume import ExcessMolarVolume
 from protocols.properties.heat_capacity import IsobaricHeatCapacity
+from protocols.properties.mixing import EnthalpyOfMixing
 from protocols.properties.thermal_expansion import ThermalExpansion
+from protocols.properties.vaporization import EnthalpyOfVaporization
 from protocols.protocol import Protocol
 from protocols.result import PropertyResult
 from protocols.schema import workflow_schema
@@ -29,9 +34,11 @@ from protocols.statistics import Status
 from protocols.substance import Component, Substance
 
 __all__ = [
+    "AverageCombination",
     "AverageFluctuations",
     "AverageObservable",
     "BuildCoordinatesPackmol",
+    "BuildGasMolecule",
     "BuildOpenMMSystem",
     "Collected",
     "Component",
@@ -39,6 +46,9 @@ __all__ = [
     "ConditionalGroup",
     "Density",
     "DielectricConstant",
+    "EnthalpyOfMixing",
+    "EnthalpyOfVaporization",
+    "ExcessMolarVolume",
     "ExecutionError",
     "InputError",
     "IsobaricHeatCapacity",
@@ -47,6 +57,7 @@ __all__ = [
     "Limits",
     "OpenMMEnergyMinimisation",
     "OpenMMForceField",
+    "OpenMMGasSimulation",
     "OpenMMSimulation",
     "Previous",
     "PropertyResult",
@@ -59,6 +70,7 @@ __all__ = [
     "Substance",
     "ThermalExpansion",
     "ThermodynamicState",
+    "WeightedSum",
     "WorkflowGraph",
     "aestimate",
     "estimate",

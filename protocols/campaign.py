@@ -55,7 +55,7 @@ class Campaign:
         self._last: tuple[Model, PropertyWorkflow] | None = None
         self._result: PropertyResult | None = None
         self.workflow = item.workflow(force_field, settings)
-        self.liquid = self.workflow.simulations[0][0].identity
+        self.liquids = frozenset(replicas[0][0].identity for replicas in self.workflow.liquids)
         """What tells simulations of one system at one state from those of others."""
         self._schedule = None if item.target is None else self._new_schedule(limits, directory)
 
@@ -76,7 +76,8 @@ class Campaign:
 
     @property
     def _steps_of_a_run(self) -> int:
-        return self.workflow.simulations[0][0].steps
+        """The steps of one round of one replica, which every liquid runs."""
+        return sum(replicas[0][0].steps for replicas in self.workflow.liquids)
 
     @property
     def identity(self) -> str:
@@ -162,7 +163,8 @@ class Campaign:
             reason=verdict.reason,
             platform=", ".join(sorted({item.platform for item in ran})) or None,
             ns_per_day=sum(item.ns_per_day for item in ran) / len(ran) if ran else None,
-            rounds=tuple(len(replica) for replica in workflow.simulations),
+            rounds=tuple(len(replica) for replica in workflow.liquids[0]),
+            mole_fractions=self.property.substance.mole_fractions(self._settings.number_of_molecules),
         )
 
     def _failed(self, run: GraphRun) -> PropertyResult:

@@ -123,7 +123,8 @@ class Estimation:
 
     def _share(self, workers: Workers, live: list[Campaign]) -> int:
         """Return how many simulations at a time each liquid can have that still wants some."""
-        return workers.number_for_simulations // len({campaign.liquid for campaign in live})
+        liquids = frozenset().union(*(campaign.liquids for campaign in live))
+        return workers.number_for_simulations // len(liquids)
 
     def _time_left(self, began: float) -> float | None:
         if self._limits.time is None:

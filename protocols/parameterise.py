@@ -15,7 +15,7 @@ from protocols.settings import InteractionSettings, check_cutoff
 from protocols.storage import write_atomically
 from workflow_backends.resources import ComputeResources
 
-__all__ = ["BuildOpenMMSystem"]
+__all__ = ["BuildOpenMMSystem", "create_system"]
 
 _CONSTRAINTS = {"HBonds": app.HBonds, "AllBonds": app.AllBonds, "HAngles": app.HAngles, None: None}
 
@@ -66,7 +66,8 @@ class BuildOpenMMSystem(Protocol):
         force_field = self.force_field.load()
         modeller = app.Modeller(coordinates.topology, coordinates.positions)
         modeller.addExtraParticles(force_field)
-        system = self._system(force_field, modeller.topology)
+        system = create_system(force_field, modeller.topology, self.interactions, app.PME)
+        _spare_ewald(system, self.interactions)
         outputs = self.Outputs(
             system_file=Path(directory) / "system.xml", state_file=Path(directory) / "state.xml"
         )
@@ -74,25 +75,41 @@ class BuildOpenMMSystem(Protocol):
         write_atomically(outputs.state_file, _serialised_state(system, modeller.positions))
         return outputs
 
-    def _system(self, force_field: Any, topology: Any) -> Any:
-        chosen = self.interactions
-        system = force_field.createSystem(
-            topology,
-            nonbondedMethod=app.PME,
-            nonbondedCutoff=_md_value(chosen.cutoff, "nm"),
-            switchDistance=_md_value(chosen.switching_distance, "nm"),
-            useDispersionCorrection=chosen.long_range_correction,
-            ewaldErrorTolerance=chosen.ewald_error_tolerance,
-            constraints=_CONSTRAINTS[chosen.constraints],
-            rigidWater=chosen.rigid_water,
-            hydrogenMass=_md_value(chosen.hydrogen_mass, "dalton"),
-        )
-        for force in system.getForces():
-            if isinstance(force, openmm.NonbondedForce):
-                force.setUseDispersionCorrection(chosen.long_range_correction)
-                if not _has_charges(force):  # Ewald sums over zeros would only cost time
-                    force.setNonbondedMethod(openmm.NonbondedForce.CutoffPeriodic)
-        return system
+
+def create_system(force_field: Any, topology: Any, interactions: InteractionSettings, method: Any) -> Any:
+    """Return the OpenMM System of a topology.
+
+    Parameters
+    ----------
+    force_field
+        OpenMM's.
+    topology
+        With virtual sites.
+    interactions
+        Cutoff, constraints, ...
+    method
+        For non-bonded interactions, such as ``app.PME`` or ``app.NoCutoff``.
+    """
+    return force_field.createSystem(
+        topology,
+        nonbondedMethod=method,
+        nonbondedCutoff=_md_value(interactions.cutoff, "nm"),
+        switchDistance=_md_value(interactions.switching_distance, "nm"),
+        useDispersionCorrection=interactions.long_range_correction,
+        ewaldErrorTolerance=interactions.ewald_error_tolerance,
+        constraints=_CONSTRAINTS[interactions.constraints],
+        rigidWater=interactions.rigid_water,
+        hydrogenMass=_md_value(interactions.hydrogen_mass, "dalton"),
+    )
+
+
+def _spare_ewald(system: Any, interactions: InteractionSettings) -> None:
+    """Set the correction, which not every force field passes on, and leave out Ewald sums over zeros."""
+    for force in system.getForces():
+        if isinstance(force, openmm.NonbondedForce):
+            force.setUseDispersionCorrection(interactions.long_range_correction)
+            if not _has_charges(force):
+                force.setNonbondedMethod(openmm.NonbondedForce.CutoffPeriodic)
 
 
 def _md_value(value: Quantity | None, unit_name: str) -> float | None:

@@ -25,8 +25,10 @@ ENTRY_POINT_GROUP = "estimate_properties.protocols"
 # Where the protocols of this package are; imported when one is asked for.
 _MODULES = (
     "protocols.analysis",
+    "protocols.combination",
     "protocols.coordinates",
     "protocols.fluctuations",
+    "protocols.gas",
     "protocols.groups",
     "protocols.minimisation",
     "protocols.parameterise",

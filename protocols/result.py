@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from protocols.properties.base import Property
@@ -41,6 +41,8 @@ class PropertyResult:
         The mean speed of one production simulation.
     rounds
         How many production runs each replica had.
+    mole_fractions
+        In the box, by SMILES; counts are whole, so that they may differ from what was asked for.
     """
 
     property: Property
@@ -55,6 +57,7 @@ class PropertyResult:
     platform: str | None = None
     ns_per_day: float | None = None
     rounds: tuple[int, ...] = ()
+    mole_fractions: dict[str, float] = field(default_factory=dict)
 
     def __str__(self) -> str:
         if self.value is None:

@@ -141,6 +141,14 @@ class Substance(Model):
             )
         return tuple(counts)
 
+    def mole_fractions(self, number_of_molecules: int) -> dict[str, float]:
+        """Return the mole fractions, by SMILES, in a box of so many molecules, whose counts are whole."""
+        counts = self.counts(number_of_molecules)
+        return {
+            component.smiles: count / sum(counts)
+            for component, count in zip(self.components, counts, strict=True)
+        }
+
     def __str__(self) -> str:
         if len(self.components) == 1:
             return self.components[0].smiles

@@ -53,8 +53,15 @@ class Molecule:
 
     @staticmethod
     @cache
-    def from_smiles(smiles: str) -> Molecule:
-        """Build the molecule; the conformer is the same whenever the SMILES is.
+    def from_smiles(smiles: str, seed: int = _EMBEDDING_SEED) -> Molecule:
+        """Build the molecule; the conformer is the same whenever SMILES and seed are.
+
+        Parameters
+        ----------
+        smiles
+            Canonical.
+        seed
+            Another one may give another conformer.
 
         Raises
         ------
@@ -67,7 +74,7 @@ class Molecule:
         with rdBase.BlockLogs():
             molecule = Chem.AddHs(Chem.MolFromSmiles(smiles))
             try:
-                failed = AllChem.EmbedMolecule(molecule, randomSeed=_EMBEDDING_SEED) != 0  # type: ignore[attr-defined]
+                failed = AllChem.EmbedMolecule(molecule, randomSeed=seed) != 0  # type: ignore[attr-defined]
             finally:
                 # RDKit puts the handler of Ctrl-C back so that it no longer wakes up who waits for a lock.
                 signal.siginterrupt(signal.SIGINT, True)

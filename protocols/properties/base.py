@@ -19,7 +19,10 @@ from protocols.simulation import OpenMMSimulation
 from protocols.state import ThermodynamicState
 from protocols.substance import Substance
 
-__all__ = ["Property", "PropertyWorkflow"]
+__all__ = ["Property", "PropertyWorkflow", "Replicas"]
+
+Replicas = tuple[tuple[OpenMMSimulation, ...], ...]
+"""Production runs of one system at one state: one tuple a replica, each run going on where the last ended."""
 
 
 class PropertyWorkflow(NamedTuple):
@@ -30,11 +33,22 @@ class PropertyWorkflow(NamedTuple):
     result
         Whose outputs have value, standard_error, n_effective, status and reason.
     simulations
-        The production runs, one tuple a replica, in order; they say platform and speed.
+        The production runs in boxes, one tuple a replica, in order; they say platform and speed.
+    number_of_liquids
+        How many liquids they are of: as many replicas each, one liquid after the other.
     """
 
     result: Protocol
-    simulations: tuple[tuple[OpenMMSimulation, ...], ...]
+    simulations: Replicas
+    number_of_liquids: int = 1
+
+    @property
+    def liquids(self) -> tuple[Replicas, ...]:
+        """The replicas of each liquid."""
+        replicas = len(self.simulations) // self.number_of_liquids
+        return tuple(
+            self.simulations[first : first + replicas] for first in range(0, len(self.simulations), replicas)
+        )
 
 
 class Property(Model, ABC):

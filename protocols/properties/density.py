@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from protocols.analysis import AverageObservable
-from protocols.errors import InputError
 from protocols.forcefield import OpenMMForceField
+from protocols.properties.averages import applied_pressure, tables
 from protocols.properties.base import Property, PropertyWorkflow
 from protocols.properties.liquid import liquid_replicas
 from protocols.settings import SimulationSettings
@@ -34,13 +34,7 @@ class Density(Property):
         self, force_field: OpenMMForceField, settings: SimulationSettings, rounds: Sequence[int] | None = None
     ) -> PropertyWorkflow:
         """Return the average of the density over replicas at constant pressure."""
-        if self.state.pressure is None:
-            raise InputError("pressure: missing; a density needs a state with a pressure such as '1 atm'")
+        applied_pressure(self)
         simulations = liquid_replicas(self.substance, self.state, force_field, settings, rounds)
-        average = AverageObservable(
-            observable="density",
-            observables_files=tuple(
-                tuple(simulation.output.observables_file for simulation in replica) for replica in simulations
-            ),
-        )
+        average = AverageObservable(observable="density", observables_files=tables(simulations))
         return PropertyWorkflow(average, simulations)

@@ -16,7 +16,7 @@ from protocols.state import ThermodynamicState
 from protocols.substance import Substance
 from protocols.topology import Molecule
 
-__all__ = ["liquid_replicas"]
+__all__ = ["liquid_replicas", "production"]
 
 
 def liquid_replicas(
@@ -43,7 +43,7 @@ def liquid_replicas(
     _check(substance, force_field, settings)
     chosen = (1,) * settings.least_replicas if rounds is None else rounds
     return tuple(
-        _production(number, count, _equilibrated(number, substance, state, force_field, settings), settings)
+        production(number, count, _equilibrated(number, substance, state, force_field, settings), settings)
         for number, count in enumerate(chosen)
     )
 
@@ -98,15 +98,27 @@ def _equilibrated(
     )
 
 
-def _production(
+def production(
     number: int, rounds: int, equilibrated: OpenMMSimulation, settings: SimulationSettings
 ) -> tuple[OpenMMSimulation, ...]:
-    """Return the rounds of one replica, each of which goes on where the last one ended."""
+    """Return the rounds of one replica, each of which goes on where the last one ended.
+
+    Parameters
+    ----------
+    number
+        Of the replica, from 0.
+    rounds
+        How many.
+    equilibrated
+        The simulation to start from; those that follow are of its kind.
+    settings
+        Time, dynamics, seed.
+    """
     runs: list[OpenMMSimulation] = []
     for round_number in range(rounds):
         before = runs[-1] if runs else equilibrated
         runs.append(
-            OpenMMSimulation(
+            type(equilibrated)(
                 system_file=before.system_file,
                 state_file=before.output.state_file,
                 state=before.state,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from protocols.errors import InputError
 from protocols.fluctuations import AverageFluctuations, Response
 from protocols.forcefield import OpenMMForceField
+from protocols.properties.averages import applied_pressure, tables
 from protocols.properties.base import Property, PropertyWorkflow
 from protocols.properties.liquid import liquid_replicas
 from protocols.settings import SimulationSettings
@@ -37,16 +37,11 @@ def response_workflow(
     InputError
         The state has no pressure, or the liquid cannot be simulated so.
     """
-    if item.state.pressure is None:
-        raise InputError(
-            f"pressure: missing; {type(item).__name__} needs a state with a pressure such as '1 atm'"
-        )
+    applied_pressure(item)
     simulations = liquid_replicas(item.substance, item.state, force_field, settings, rounds)
     average = AverageFluctuations(
         response=response,
-        observables_files=tuple(
-            tuple(simulation.output.observables_file for simulation in replica) for replica in simulations
-        ),
+        observables_files=tables(simulations),
         system_file=simulations[0][0].system_file,
         state=item.state,
     )

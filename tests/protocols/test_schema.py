@@ -13,6 +13,7 @@ from protocols.groups import ConditionalGroup
 from protocols.placeholders import Collected, Iteration, Previous
 from protocols.plugins import shipped_classes
 from protocols.properties.density import Density
+from protocols.properties.vaporization import EnthalpyOfVaporization
 from protocols.protocol import Protocol
 from protocols.schema import workflow_schema
 from protocols.settings import SimulationSettings
@@ -58,9 +59,9 @@ def _group(simulation):
 def document(tmp_path):
     (tmp_path / "observables.csv").write_text("step\n")
     state = ThermodynamicState(temperature="298.15 K", pressure="1 atm")
-    workflow = Density(Substance.pure("O"), state).workflow(
-        OpenMMForceField("tip3p.xml"), SimulationSettings()
-    )
+    force_field, flexible = OpenMMForceField("tip3p.xml"), SimulationSettings(rigid_water=False)
+    workflow = Density(Substance.pure("O"), state).workflow(force_field, SimulationSettings())
+    heat = EnthalpyOfVaporization(Substance.pure("O"), state).workflow(force_field, flexible)
     [table] = [run.output.observables_file for run in workflow.simulations[0]]
     files = [table, (table, tmp_path / "observables.csv"), tmp_path / "observables.csv"]
     average = AverageObservable(observable="density", observables_files=files)
@@ -68,7 +69,8 @@ def document(tmp_path):
         response="thermal expansion", observables_files=files, system_file=table, state=state
     )
     group = _group(workflow.simulations[0][0])
-    return parse_yaml(WorkflowGraph([workflow.result, average, fluctuations, group, Plugged()]).to_yaml())
+    ends = [workflow.result, heat.result, average, fluctuations, group, Plugged()]
+    return parse_yaml(WorkflowGraph(ends).to_yaml())
 
 
 def test_the_published_schema_is_this_one():

@@ -48,3 +48,9 @@ def test_exact_counts_are_kept_and_the_solvent_fills_the_rest():
 def test_a_component_without_a_molecule_is_refused():
     with pytest.raises(InputError, match="number_of_molecules: 4 is too few"):
         Substance.mixture({"C": 0.01, "O": 0.99}).counts(4)
+
+
+def test_mole_fractions_are_those_of_whole_molecules():
+    mixture = Substance.mixture({"CO": 0.3, "O": 0.7})
+    assert mixture.mole_fractions(11) == {"CO": 3 / 11, "O": 8 / 11}
+    assert Substance.pure("O").mole_fractions(7) == {"O": 1.0}
