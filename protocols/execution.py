@@ -26,14 +26,11 @@ from protocols.protocol import Protocol, inputs_of
 from protocols.references import replace_instances, replace_references
 from protocols.storage import (
     ERROR_NAME,
-    OWNER_NAME,
     PROVENANCE_NAME,
     load_outputs,
     name_full_disk,
     read_outputs,
-    refuse_another,
     save_outputs,
-    write_atomically,
 )
 from workflow_backends.resources import ComputeResources
 
@@ -206,8 +203,6 @@ def _execute_locked(
         finished = load_outputs(directory, protocol.parse_outputs, origin.identity)
         if finished is not None:
             return finished
-        if protocol.durable:
-            _claim(directory, origin.identity)
         (directory / ERROR_NAME).unlink(missing_ok=True)
         started = datetime.now(UTC)
         outputs = protocol.execute(directory, resources)
@@ -215,15 +210,6 @@ def _execute_locked(
         (directory / PROVENANCE_NAME).write_text(record)  # if cut short, the result is not there either
         save_outputs(directory, outputs, origin.identity, durable=protocol.durable)
         return outputs
-
-
-def _claim(directory: Path, identity: str) -> None:
-    """Refuse to go on from what another protocol left unfinished."""
-    file = directory / OWNER_NAME
-    if found := file.read_text() if file.exists() else "":
-        refuse_another(directory, identity, found)
-    else:
-        write_atomically(file, identity, durable=True)
 
 
 def _provenance(

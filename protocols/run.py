@@ -14,7 +14,7 @@ from protocols.errors import ExecutionError, InterruptedRunError
 from protocols.execution import Task, finished_outputs
 from protocols.model import Model
 from protocols.protocol import Protocol, upstream_first
-from protocols.storage import ERROR_NAME, write_atomically
+from protocols.storage import ERROR_NAME, name_full_disk, write_atomically
 from protocols.workers import Upstream, Workers
 from workflow_backends.errors import InputFailedError
 
@@ -178,12 +178,14 @@ class GraphRun:
 
     def _list(self) -> None:
         """Write what is new into the run's index, for whoever asks for the status."""
-        if self._unlisted:
+        if not self._unlisted:
+            return
+        first = len(self._unlisted) == len(self._nodes)
+        with name_full_disk(self.directory):
             self.directory.mkdir(parents=True, exist_ok=True)
-            first = len(self._unlisted) == len(self._nodes)
             with (self.directory / INDEX_NAME).open("w" if first else "a") as file:
                 file.write("\n".join(self._unlisted) + "\n")
-            self._unlisted.clear()
+        self._unlisted.clear()
 
     def _record_error(self, node: _Node) -> None:
         error = node.outcome

@@ -17,13 +17,11 @@ from protocols.model import Model
 
 __all__ = [
     "ERROR_NAME",
-    "OWNER_NAME",
     "PROVENANCE_NAME",
     "RESULT_NAME",
     "load_outputs",
     "name_full_disk",
     "read_outputs",
-    "refuse_another",
     "save_outputs",
     "set_aside",
     "sync_directory",
@@ -34,7 +32,6 @@ __all__ = [
 ERROR_NAME = "error.json"
 RESULT_NAME = "result.json"
 PROVENANCE_NAME = "provenance.json"
-OWNER_NAME = "owner"  # the identity of the protocol whose unfinished work a directory holds
 
 _logger = logging.getLogger(__name__)
 _O = TypeVar("_O", bound=Model)
@@ -187,7 +184,7 @@ def read_outputs(directory: Path, parse: Callable[[dict[str, Any]], _O], identit
         data = json.loads(text)
         if data.pop("digest") != digest(data):
             raise CorruptFileError(f"{RESULT_NAME} is not what was written", path)
-        refuse_another(directory, identity, data["protocol"])
+        _refuse_another(directory, identity, data["protocol"])
         for name, record in data["files"].items():
             _compare(directory, name, record)
         return _map_paths(parse(data["outputs"]), lambda path: directory / path)
@@ -197,7 +194,7 @@ def read_outputs(directory: Path, parse: Callable[[dict[str, Any]], _O], identit
         raise CorruptFileError(" ".join(str(error).split()), path) from error
 
 
-def refuse_another(directory: Path, identity: str, found: object) -> None:
+def _refuse_another(directory: Path, identity: str, found: object) -> None:
     """Raise InputError unless what was found in a directory is this protocol's."""
     if found != identity:
         raise InputError(

@@ -81,6 +81,6 @@ def test_importing_starts_no_thread_and_opens_no_socket() -> None:
 @pytest.mark.parametrize("package", ["workflow_backends", "protocols"])
 def test_no_module_is_much_longer_than_300_lines_or_validates_by_assert(package: str) -> None:
     for path in (_ROOT / package).rglob("*.py"):
-        lines = path.read_text().splitlines()
+        lines = path.read_text(encoding="utf-8").splitlines()
         assert len(lines) <= 350, path
         assert not [line for line in lines if re.match(r"\s*assert\s", line)], path

@@ -20,6 +20,7 @@ HARMLESS = (
     "*/provenance.json",
     "*/progress.json",
     "*/lock.json",
+    "protocols.jsonl",
     f"{FINISHED}/segments/*",
     f"{HALF}/segments/000002/checkpoint.npz",
 )

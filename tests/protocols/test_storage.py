@@ -93,18 +93,3 @@ def test_a_directory_belongs_to_one_protocol(finished, resources):
     with pytest.raises(InputError, match=r"directory: '.*' belongs to another protocol, .* of its own"):
         execute_in(Write(text="other"), finished, resources)
     assert execute_in(Write(text="abc"), finished, resources).file.read_text() == "abc"
-
-
-def test_unfinished_work_is_continued_by_its_own_protocol_only(tmp_path, resources):
-    class Long(Write):
-        durable = True
-
-        def execute(self, directory, available_resources):
-            if self.text != "abc":
-                raise RuntimeError("stopped")
-            return super().execute(directory, available_resources)
-
-    with pytest.raises(RuntimeError, match="stopped"):
-        execute_in(Long(text="x"), tmp_path, resources)
-    with pytest.raises(InputError, match="belongs to another protocol"):
-        execute_in(Long(text="abc"), tmp_path, resources)
