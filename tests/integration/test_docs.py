@@ -42,14 +42,14 @@ def _run(place: Path, *arguments: str, code: str | None = None) -> str:
         text=True,
         cwd=place,
         check=False,
-        timeout=560,
+        timeout=1100,
         env=os.environ | {"PYTHONPATH": str(_ROOT), "PATH": f"{_SCRIPTS}{os.pathsep}{os.environ['PATH']}"},
     )
     assert run.returncode == 0, run.stderr
     return run.stdout
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("page", _PAGES, ids=lambda page: page.name)
 def test_the_code_of_a_page_runs(page: Path, tmp_path: Path) -> None:
     printed = _run(tmp_path, "-", code="\n".join(block for block in _blocks(page) if not _file_name(block)))
