@@ -63,7 +63,6 @@ class OpenMMSimulation(Protocol):
         An energy is not finite, or OpenMM gives up; the message says at which step.
     """
 
-    version: ClassVar[int] = 2
     uses_gpu: ClassVar[bool] = True
     durable: ClassVar[bool] = True
 
