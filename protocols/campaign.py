@@ -49,7 +49,6 @@ class Campaign:
         self.property = item
         self._force_field = force_field
         self._settings = settings
-        self._directory = directory
         self._convergence = Convergence(item, limits)
         self._round = 0
         self._last: tuple[Model, PropertyWorkflow] | None = None

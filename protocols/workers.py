@@ -56,9 +56,8 @@ class BackendWorkers(Workers):
     def __init__(self, backend: CalculationBackend) -> None:
         self._backend = backend
         pools = sorted(backend.pools.values(), key=_size)
-        self._smallest, largest = pools[0], pools[-1]
-        self._largest = largest
-        self.number_for_simulations = largest.number_of_workers
+        self._smallest, self._largest = pools[0], pools[-1]
+        self.number_for_simulations = self._largest.number_of_workers
 
     def submit(
         self, task: Task, upstream: Upstream, *, uses_gpu: bool, done: Callable[[], object]

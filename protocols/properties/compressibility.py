@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar
 
 from protocols.fluctuations import Response
-from protocols.forcefield import OpenMMForceField
-from protocols.properties.base import Property, PropertyWorkflow
-from protocols.properties.response import response_workflow
-from protocols.settings import SimulationSettings
+from protocols.properties.response import ResponseProperty
 
 __all__ = ["IsothermalCompressibility"]
 
 
-class IsothermalCompressibility(Property):
+class IsothermalCompressibility(ResponseProperty):
     """The isothermal compressibility, from fluctuations of the volume.
 
     kappa = -(d ln V / d p)_T = var(V) / (kB T <V>), in 1/bar. M. P. Allen and D. J. Tildesley, Computer
@@ -31,9 +27,4 @@ class IsothermalCompressibility(Property):
     """
 
     unit: ClassVar[str] = "1/bar"
-
-    def workflow(
-        self, force_field: OpenMMForceField, settings: SimulationSettings, rounds: Sequence[int] | None = None
-    ) -> PropertyWorkflow:
-        """Return the estimate from replicas at constant pressure, those of the density."""
-        return response_workflow(self, Response.compressibility, force_field, settings, rounds)
+    response: ClassVar[Response] = Response.compressibility

@@ -8,15 +8,15 @@ from typing import ClassVar
 from protocols.errors import InputError
 from protocols.fluctuations import Response
 from protocols.forcefield import OpenMMForceField
-from protocols.properties.base import Property, PropertyWorkflow
-from protocols.properties.response import response_workflow
+from protocols.properties.base import PropertyWorkflow
+from protocols.properties.response import ResponseProperty
 from protocols.settings import SimulationSettings
 from protocols.substance import net_charge
 
 __all__ = ["DielectricConstant"]
 
 
-class DielectricConstant(Property):
+class DielectricConstant(ResponseProperty):
     """The static dielectric constant, from fluctuations of the dipole moment of the box.
 
     epsilon = 1 + <M^2> / (3 epsilon_0 <V> kB T), M the dipole moment with the charges of the force field. It
@@ -36,6 +36,7 @@ class DielectricConstant(Property):
     """
 
     unit: ClassVar[str] = "dimensionless"
+    response: ClassVar[Response] = Response.dielectric_constant
 
     def workflow(
         self, force_field: OpenMMForceField, settings: SimulationSettings, rounds: Sequence[int] | None = None
@@ -46,4 +47,4 @@ class DielectricConstant(Property):
                 raise InputError(
                     f"substance: {component.smiles} is charged; a dielectric constant needs neutral molecules"
                 )
-        return response_workflow(self, Response.dielectric_constant, force_field, settings, rounds)
+        return super().workflow(force_field, settings, rounds)

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar
 
 from protocols.fluctuations import Response
-from protocols.forcefield import OpenMMForceField
-from protocols.properties.base import Property, PropertyWorkflow
-from protocols.properties.response import response_workflow
-from protocols.settings import SimulationSettings
+from protocols.properties.response import ResponseProperty
 
 __all__ = ["IsobaricHeatCapacity"]
 
 
-class IsobaricHeatCapacity(Property):
+class IsobaricHeatCapacity(ResponseProperty):
     """The heat capacity at constant pressure, a mole of molecules, from fluctuations of the enthalpy.
 
     C_p = var(H) / (N kB T^2) + (f / 2) kB a molecule, with H = U + p V, U the potential energy, p the applied
@@ -34,9 +30,4 @@ class IsobaricHeatCapacity(Property):
     """
 
     unit: ClassVar[str] = "J/mol/K"
-
-    def workflow(
-        self, force_field: OpenMMForceField, settings: SimulationSettings, rounds: Sequence[int] | None = None
-    ) -> PropertyWorkflow:
-        """Return the estimate from replicas at constant pressure, those of the density."""
-        return response_workflow(self, Response.heat_capacity, force_field, settings, rounds)
+    response: ClassVar[Response] = Response.heat_capacity

@@ -1,8 +1,9 @@
-"""The workflow that all properties from fluctuations share."""
+"""What properties from fluctuations share: one estimate from the replicas of a liquid."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from protocols.fluctuations import AverageFluctuations, Response
 from protocols.forcefield import OpenMMForceField
@@ -11,38 +12,25 @@ from protocols.properties.base import Property, PropertyWorkflow
 from protocols.properties.liquid import liquid_replicas
 from protocols.settings import SimulationSettings
 
-__all__ = ["response_workflow"]
+__all__ = ["ResponseProperty"]
 
 
-def response_workflow(
-    item: Property,
-    response: Response,
-    force_field: OpenMMForceField,
-    settings: SimulationSettings,
-    rounds: Sequence[int] | None,
-) -> PropertyWorkflow:
-    """Return the estimate of a response function from the replicas of a liquid at constant pressure.
+class ResponseProperty(Property):
+    """A response function of a liquid at constant pressure, from the simulations that give its density."""
 
-    Parameters
-    ----------
-    item
-        The property.
-    response
-        What it is.
-    force_field, settings, rounds
-        As in `Property.workflow`.
+    response: ClassVar[Response]
+    """Which one."""
 
-    Raises
-    ------
-    InputError
-        The state has no pressure, or the liquid cannot be simulated so.
-    """
-    applied_pressure(item)
-    simulations = liquid_replicas(item.substance, item.state, force_field, settings, rounds)
-    average = AverageFluctuations(
-        response=response,
-        observables_files=tables(simulations),
-        system_file=simulations[0][0].system_file,
-        state=item.state,
-    )
-    return PropertyWorkflow(average, simulations)
+    def workflow(
+        self, force_field: OpenMMForceField, settings: SimulationSettings, rounds: Sequence[int] | None = None
+    ) -> PropertyWorkflow:
+        """Return the estimate from replicas at constant pressure, those of the density."""
+        applied_pressure(self)
+        simulations = liquid_replicas(self.substance, self.state, force_field, settings, rounds)
+        average = AverageFluctuations(
+            response=self.response,
+            observables_files=tables(simulations),
+            system_file=simulations[0][0].system_file,
+            state=self.state,
+        )
+        return PropertyWorkflow(average, simulations)

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar
 
 from protocols.fluctuations import Response
-from protocols.forcefield import OpenMMForceField
-from protocols.properties.base import Property, PropertyWorkflow
-from protocols.properties.response import response_workflow
-from protocols.settings import SimulationSettings
+from protocols.properties.response import ResponseProperty
 
 __all__ = ["ThermalExpansion"]
 
 
-class ThermalExpansion(Property):
+class ThermalExpansion(ResponseProperty):
     """The coefficient of thermal expansion, from how volume and enthalpy fluctuate together.
 
     alpha = (d ln V / d T)_p = cov(V, H) / (kB T^2 <V>), with H = U + p V, U the potential energy and p the
@@ -32,9 +28,4 @@ class ThermalExpansion(Property):
     """
 
     unit: ClassVar[str] = "1/K"
-
-    def workflow(
-        self, force_field: OpenMMForceField, settings: SimulationSettings, rounds: Sequence[int] | None = None
-    ) -> PropertyWorkflow:
-        """Return the estimate from replicas at constant pressure, those of the density."""
-        return response_workflow(self, Response.thermal_expansion, force_field, settings, rounds)
+    response: ClassVar[Response] = Response.thermal_expansion
