@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 import pickle
 import platform
-import socket
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -26,7 +23,6 @@ from protocols.protocol import Protocol, inputs_of
 from protocols.references import replace_instances, replace_references
 from protocols.storage import (
     ERROR_NAME,
-    PROVENANCE_NAME,
     load_outputs,
     name_full_disk,
     read_outputs,
@@ -199,30 +195,24 @@ def _execute_locked(
     protocol: Protocol, directory: Path, resources: ComputeResources, origin: _Origin
 ) -> Model:
     directory.mkdir(parents=True, exist_ok=True)
-    with DirectoryLock(directory):
+    with DirectoryLock(directory) as lock:
         finished = load_outputs(directory, protocol.parse_outputs, origin.identity)
         if finished is not None:
             return finished
         (directory / ERROR_NAME).unlink(missing_ok=True)
-        started = datetime.now(UTC)
         outputs = protocol.execute(directory, resources)
-        record = json.dumps(_provenance(origin.content, outputs, resources, started))
-        (directory / PROVENANCE_NAME).write_text(record)  # if cut short, the result is not there either
+        lock.record(_provenance(origin.content, outputs, resources), durable=protocol.durable)
         save_outputs(directory, outputs, origin.identity, durable=protocol.durable)
         return outputs
 
 
-def _provenance(
-    inputs: Any, outputs: Model, resources: ComputeResources, started: datetime
-) -> dict[str, Any]:
+def _provenance(inputs: Any, outputs: Model, resources: ComputeResources) -> dict[str, Any]:
     return {
         "protocol": inputs,
         "platform": getattr(outputs, "platform", None),
         "platform_reason": getattr(outputs, "platform_reason", None),
         "resources": str(resources),
-        "pid": os.getpid(),
         **_surroundings(),
-        "started": started.isoformat(),
         "finished": datetime.now(UTC).isoformat(),
     }
 
@@ -231,7 +221,6 @@ def _provenance(
 def _surroundings() -> dict[str, Any]:
     """Return what stays the same while this process runs."""
     return {
-        "host": socket.gethostname(),
         "system": platform.platform(),
         "python": sys.version.split()[0],
         "packages": {name: _version(name) for name in _PACKAGES},

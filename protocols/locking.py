@@ -3,6 +3,9 @@
 The lock is a file that names its holder. On the holder's own machine a dead process is recognised at once;
 from another machine a holder counts as dead when its heartbeat has not moved while it was watched, which
 needs no agreement between clocks.
+
+When the work is done the file stays, renamed, as the record of it: a file less to make and to delete for each
+directory, which file systems are slow at.
 """
 
 from __future__ import annotations
@@ -10,112 +13,24 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
-import math
 import os
-import socket
 import threading
 import time
-import uuid
-from dataclasses import dataclass
-from functools import cache
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-
-import psutil
+from typing import Any
 
 from protocols.errors import DirectoryLockedError
+from protocols.holder import Holder
 
-__all__ = ["LOCK_NAME", "DirectoryLock", "Holder", "holder_of", "is_locked"]
+__all__ = ["LOCK_NAME", "PROVENANCE_NAME", "DirectoryLock", "has_beaten", "holder_of", "is_locked"]
 
 LOCK_NAME = "lock.json"
+PROVENANCE_NAME = "provenance.json"
 HEARTBEAT_S = 5.0
 STALE_AFTER_S = 45.0
 PATIENCE_S = 10.0
-
-_PROC = Path("/proc/self/stat").exists()
-
-
-@dataclass(frozen=True)
-class Holder:
-    """The process that holds a lock.
-
-    Parameters
-    ----------
-    host, boot, namespace
-        Name the machine, its start and the container, without which a process id means nothing.
-    pid, started
-        Name the process; ids are used again, start times are not. Seconds since the machine's start where
-        the system tells them, so that setting the clock changes nothing.
-    token
-        Names this one locking of the directory.
-    """
-
-    host: str
-    boot: str
-    namespace: str
-    pid: int
-    started: float
-    token: str
-
-    @classmethod
-    def here(cls) -> Holder:
-        """Return this process as a holder, with a token of its own."""
-        return cls(*_this_process(os.getpid()), uuid.uuid4().hex)
-
-    @property
-    def is_local(self) -> bool:
-        """Whether the holder's process id can be looked up here."""
-        return (self.host, self.boot, self.namespace) == _this_process(os.getpid())[:3]
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether a local holder's process still runs."""
-        started = _start_of(self.pid)
-        return (
-            started is not None and not abs(started - self.started) >= 1.0
-        )  # not a number: one we may not see
-
-    def has_beaten(self, directory: Path) -> bool:
-        """Tell whether the heartbeat is recent, if clocks agree: good for a look, not for a lock."""
-        beat = _beat_of(directory / LOCK_NAME)
-        return beat is not None and time.time() - beat / 1e9 < STALE_AFTER_S
-
-    def __str__(self) -> str:
-        return f"process {self.pid} on {self.host}"
-
-
-@cache
-def _this_process(pid: int) -> tuple[str, str, str, int, float]:
-    """Return host, boot, namespace, id and start of this process, which a fork changes."""
-    boot_id, namespace = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
-    boot = boot_id.read_text().strip() if boot_id.exists() else f"{psutil.boot_time():.0f}"
-    container = str(namespace.readlink()) if namespace.is_symlink() else ""
-    return socket.gethostname(), boot, container, pid, _start_of(pid) or 0.0
-
-
-def _start_of(pid: int) -> float | None:
-    """Return when a process started; None if it is dead or a zombie, not a number if it may not be seen."""
-    if not _PROC:
-        try:
-            process = psutil.Process(pid)
-            return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
-        except psutil.NoSuchProcess:
-            return None
-    try:
-        state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
-    except OSError:
-        return math.nan if _exists(pid) else None
-    return None if state in "ZX" else int(fields[18]) / os.sysconf("SC_CLK_TCK")
-
-
-def _exists(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 class _Heart:
@@ -182,7 +97,8 @@ class DirectoryLock:
         self._stale_after = stale_after
         self._patience = patience
         self._holder = Holder.here()
-        self._text = json.dumps(vars(self._holder))
+        self._started = datetime.now(UTC).isoformat()
+        self._recorded = False
 
     def __enter__(self) -> DirectoryLock:
         while not self._try_to_create():
@@ -198,20 +114,45 @@ class DirectoryLock:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         _heart.remove(self)
-        if self._holder.pid == os.getpid() and _text_of(self._path) == self._text:
+        if self._holder.pid != os.getpid() or _read(self._path) != self._holder:
+            return
+        if self._recorded and kind is None:
+            self._path.replace(self._path.with_name(PROVENANCE_NAME))
+        else:
             self._path.unlink(missing_ok=True)
+
+    def record(self, provenance: dict[str, Any], *, durable: bool = False) -> None:
+        """Write down how the work was done; once the lock is released, the file is provenance.json.
+
+        Parameters
+        ----------
+        provenance
+            As plain data, with when it was "finished"; process and start are added.
+        durable
+            Whether to wait until the disk has it.
+        """
+        if _read(self._path) == self._holder:
+            with self._path.open("r+") as file:  # longer than what it replaces, and written at once
+                file.write(self._text(provenance))
+                if durable:
+                    file.flush()
+                    os.fsync(file.fileno())
+            self._recorded = True
 
     def beat(self) -> None:
         """Show that the holder lives."""
         with contextlib.suppress(OSError):  # a file system that hangs a moment; the next beat comes
-            if _text_of(self._path) == self._text or _read(self._path) is None:
+            if _read(self._path) in {self._holder, None}:
                 os.utime(self._path)
+
+    def _text(self, provenance: dict[str, Any]) -> str:
+        return json.dumps({"process": vars(self._holder), "started": self._started} | provenance)
 
     def _try_to_create(self) -> bool:
         # A hard link appears complete or not at all, on network file systems too.
         draft = self._path.with_name(f".{LOCK_NAME}.{self._holder.token}")
         try:
-            draft.write_text(self._text)
+            draft.write_text(self._text({}))
             os.link(draft, self._path)
         except FileExistsError:
             return False
@@ -253,13 +194,23 @@ class DirectoryLock:
         with contextlib.suppress(FileNotFoundError), self._path.open("r+b") as file:
             with contextlib.suppress(OSError):  # a file system without such locks
                 fcntl.flock(file, fcntl.LOCK_EX)
-            if _read(self._path) == dead:
-                self._path.unlink(missing_ok=True)
+            record = _record_in(self._path)
+            if Holder.of(record) == dead:
+                if dead is not None and "finished" in record:  # it may belong to a result
+                    self._path.replace(self._path.with_name(PROVENANCE_NAME))
+                else:
+                    self._path.unlink(missing_ok=True)
 
 
 def holder_of(directory: Path) -> Holder | None:
     """Return who holds a directory, dead or alive; None when nobody does, or the lock cannot be read."""
     return _read(directory / LOCK_NAME)
+
+
+def has_beaten(directory: Path) -> bool:
+    """Tell whether a holder's heartbeat is recent, if clocks agree: good for a look, not for a lock."""
+    beat = _beat_of(directory / LOCK_NAME)
+    return beat is not None and time.time() - beat / 1e9 < STALE_AFTER_S
 
 
 def is_locked(directory: Path) -> bool:
@@ -273,18 +224,14 @@ def _traces(directory: Path) -> set[str]:
 
 
 def _read(path: Path) -> Holder | None:
+    return Holder.of(_record_in(path))
+
+
+def _record_in(path: Path) -> Any:
     try:
-        holder = Holder(**json.loads(_text_of(path)))
-        return holder if holder.pid > 0 and math.isfinite(holder.started) else None
-    except (ValueError, TypeError, RecursionError):
+        return json.loads(path.read_text(errors="replace"))
+    except (OSError, ValueError, RecursionError):
         return None
-
-
-def _text_of(path: Path) -> str:
-    try:
-        return path.read_text(errors="replace")
-    except OSError:
-        return ""
 
 
 def _beat_of(path: Path) -> int | None:

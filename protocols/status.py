@@ -8,20 +8,20 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from protocols.errors import InputError
-from protocols.locking import LOCK_NAME, Holder, holder_of
+from protocols.holder import Holder
+from protocols.locking import LOCK_NAME, PROVENANCE_NAME, has_beaten, holder_of
 from protocols.progress import describe_summary, read_progress
 from protocols.run import ESTIMATES_NAME, INDEX_NAME
-from protocols.storage import ERROR_NAME, PROVENANCE_NAME, RESULT_NAME
+from protocols.storage import ERROR_NAME, RESULT_NAME
 
 __all__ = ["ProtocolState", "ProtocolStatus", "RunStatus", "run_status"]
 
@@ -149,7 +149,7 @@ def _protocol(run: Path, entry: dict[str, Any]) -> ProtocolStatus:
         return ProtocolStatus(**known, state=ProtocolState.finished, **_history(home))
     holder = holder_of(home)
     if holder is not None and _lives(home, holder):
-        known |= {"worker": str(holder), "seconds": _age(home / LOCK_NAME)}
+        known |= {"worker": str(holder), "seconds": _age(home)}
         progress = read_progress(home)
         if progress is not None:
             known |= {"fraction": progress.fraction, "ns_per_day": progress.ns_per_day}
@@ -165,22 +165,26 @@ def _history(home: Path) -> dict[str, Any]:
     """Return who executed a finished protocol, and how long it took."""
     record = _read(home / PROVENANCE_NAME)
     try:
-        took = datetime.fromisoformat(record["finished"]) - datetime.fromisoformat(record["started"])
-        return {"worker": f"process {record['pid']} on {record['host']}", "seconds": took.total_seconds()}
+        return {"worker": str(Holder.of(record)), "seconds": _seconds(record["started"], record["finished"])}
     except (ValueError, KeyError, TypeError):
         return {}
 
 
 def _lives(home: Path, holder: Holder) -> bool:
     """Tell whether a lock's holder still works, as far as can be told without waiting."""
-    return holder.is_alive if holder.is_local else holder.has_beaten(home)
+    return holder.is_alive if holder.is_local else has_beaten(home)
 
 
-def _age(file: Path) -> float | None:
+def _age(home: Path) -> float | None:
+    """Return for how long a directory has been held."""
     try:
-        return max(0.0, time.time() - file.stat().st_ctime)
-    except OSError:
+        return max(0.0, _seconds(_read(home / LOCK_NAME)["started"], datetime.now(UTC).isoformat()))
+    except (ValueError, KeyError, TypeError):
         return None
+
+
+def _seconds(start: str, end: str) -> float:
+    return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()
 
 
 def _read(file: Path) -> Any:

@@ -17,7 +17,6 @@ from protocols.model import Model
 
 __all__ = [
     "ERROR_NAME",
-    "PROVENANCE_NAME",
     "RESULT_NAME",
     "load_outputs",
     "name_full_disk",
@@ -31,7 +30,6 @@ __all__ = [
 
 ERROR_NAME = "error.json"
 RESULT_NAME = "result.json"
-PROVENANCE_NAME = "provenance.json"
 
 _logger = logging.getLogger(__name__)
 _O = TypeVar("_O", bound=Model)

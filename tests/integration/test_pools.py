@@ -24,7 +24,9 @@ def test_simulations_and_the_rest_run_in_different_pools(tmp_path):
         simulated = label.startswith(("OpenMMSimulation", "OpenMMEnergyMinimisation"))
         assert ("Reference" in record["resources"]) == simulated, label
     pids = {
-        simulated: {r["pid"] for label, r in records.items() if label.startswith("OpenMM") == simulated}
+        simulated: {
+            r["process"]["pid"] for label, r in records.items() if label.startswith("OpenMM") == simulated
+        }
         for simulated in (True, False)
     }
     assert not pids[True] & pids[False]

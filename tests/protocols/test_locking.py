@@ -13,12 +13,13 @@ import pytest
 from protocols import execution, locking
 from protocols.errors import DirectoryLockedError, ExecutionError
 from protocols.execution import Task, execute_in, execute_task
-from protocols.locking import LOCK_NAME, DirectoryLock, Holder, is_locked
+from protocols.holder import Holder
+from protocols.locking import LOCK_NAME, PROVENANCE_NAME, DirectoryLock, is_locked
 from protocols.protocol import Protocol
 
 
 def write_lock(directory, holder):
-    (directory / LOCK_NAME).write_text(json.dumps(dataclasses.asdict(holder)))
+    (directory / LOCK_NAME).write_text(json.dumps({"process": dataclasses.asdict(holder)}))
 
 
 def test_the_second_run_is_told_who_holds_the_directory(tmp_path):
@@ -210,3 +211,39 @@ def test_a_forked_child_does_not_release_its_parents_lock(tmp_path):
     )
     assert done.stdout == "True\n"
     assert not is_locked(tmp_path)
+
+
+def test_the_lock_becomes_the_record_of_the_work(tmp_path):
+    with DirectoryLock(tmp_path) as lock:
+        inode = (tmp_path / LOCK_NAME).stat().st_ino
+        lock.record({"finished": "now"})
+        assert not (tmp_path / PROVENANCE_NAME).exists()
+    assert [path.name for path in tmp_path.iterdir()] == [PROVENANCE_NAME]
+    assert (tmp_path / PROVENANCE_NAME).stat().st_ino == inode  # a file less to make and to delete
+    record = json.loads((tmp_path / PROVENANCE_NAME).read_text())
+    assert record["process"]["pid"] == os.getpid()
+    assert record["finished"] == "now"
+    assert record["started"]
+
+
+def test_work_that_fails_after_its_record_leaves_none(tmp_path):
+    with pytest.raises(RuntimeError), DirectoryLock(tmp_path) as lock:
+        lock.record({"finished": "now"})
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_record_of_one_who_died_before_unlocking_is_kept(tmp_path):
+    dead = dataclasses.asdict(dataclasses.replace(Holder.here(), started=1.0))
+    (tmp_path / LOCK_NAME).write_text(json.dumps({"process": dead, "finished": "then"}))
+    with DirectoryLock(tmp_path):
+        pass
+    assert json.loads((tmp_path / PROVENANCE_NAME).read_text())["finished"] == "then"
+
+
+def test_one_who_was_replaced_records_nothing(tmp_path):
+    with DirectoryLock(tmp_path) as lock:
+        write_lock(tmp_path, dataclasses.replace(Holder.here(), token="other"))
+        lock.record({"finished": "now"})
+    assert [path.name for path in tmp_path.iterdir()] == [LOCK_NAME]
+    assert "finished" not in (tmp_path / LOCK_NAME).read_text()

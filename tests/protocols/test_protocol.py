@@ -206,7 +206,7 @@ def test_provenance_lies_beside_the_result(tmp_path, resources):
     record = json.loads((tmp_path / "provenance.json").read_text())
     assert record["protocol"]["inputs"] == {"value": 1, "factor": 2}
     assert record["packages"]["openmm"]
-    assert record["host"]
+    assert record["process"]["host"]
 
 
 _TYPED_AT_A_PROMPT = """

@@ -1,3 +1,5 @@
+import json
+import os
 import subprocess
 import sys
 import threading
@@ -6,7 +8,7 @@ from typing import ClassVar
 import pytest
 
 from protocols.errors import InputError
-from protocols.locking import DirectoryLock
+from protocols.locking import LOCK_NAME, DirectoryLock
 from protocols.protocol import Protocol
 from protocols.run import INDEX_NAME, GraphRun
 from protocols.status import ProtocolState, run_status
@@ -75,6 +77,11 @@ def test_what_runs_names_its_worker_and_what_died_is_interrupted(tmp_path):
         assert Wait.started.wait(30)
         assert state_of(tmp_path, wait).state is ProtocolState.running
         assert state_of(tmp_path, wait).worker == run_status(tmp_path).holder
+        lock = tmp_path / wait.label / LOCK_NAME
+        record = json.loads(lock.read_text())
+        lock.write_text(json.dumps(record | {"started": "2020-01-01T00:00:00+00:00"}))
+        os.utime(lock)  # as a heartbeat does
+        assert state_of(tmp_path, wait).seconds > 1e8
         Wait.go_on.set()
         list(run.wait())
     workers.close()
