@@ -109,30 +109,28 @@ def bare_tasks(backend: ParslLocalBackend) -> float:
     return 1000 * seconds(work) / N_PROTOCOLS
 
 
-def graph_tasks(backend: ParslLocalBackend) -> float:
+def graph_tasks(backend: ParslLocalBackend, directory: Path) -> float:
     """Milliseconds a protocol of a graph that is ready built."""
     protocols = no_op_graph(N_PROTOCOLS)
-    with tempfile.TemporaryDirectory() as directory:
-        run = GraphRun(directory, BackendWorkers(backend))
+    run = GraphRun(directory, BackendWorkers(backend))
 
-        def work() -> None:
-            run.need(protocols, "benchmark")
-            ended = 0
-            while ended < len(protocols):
-                ended += len(list(run.wait()))
+    def work() -> None:
+        run.need(protocols, "benchmark")
+        ended = 0
+        while ended < len(protocols):
+            ended += len(list(run.wait()))
 
-        took = seconds(work)
-        wrong = [p for p in protocols if getattr(run.outcome(p), "number", None) != p.number]  # type: ignore[attr-defined]
-        if wrong:
-            raise RuntimeError(f"{len(wrong)} protocols failed: {run.outcome(wrong[0])}")
+    took = seconds(work)
+    wrong = [p for p in protocols if getattr(run.outcome(p), "number", None) != p.number]  # type: ignore[attr-defined]
+    if wrong:
+        raise RuntimeError(f"{len(wrong)} protocols failed: {run.outcome(wrong[0])}")
     return 1000 * took / N_PROTOCOLS
 
 
-def rerun(number: int) -> float:
+def rerun(number: int, directory: Path) -> float:
     """Seconds to run a finished graph of so many protocols again."""
-    with tempfile.TemporaryDirectory() as directory:
-        WorkflowGraph(no_op_graph(number)).execute(directory)
-        return seconds(lambda: WorkflowGraph(no_op_graph(number)).execute(directory))
+    WorkflowGraph(no_op_graph(number)).execute(directory)
+    return seconds(lambda: WorkflowGraph(no_op_graph(number)).execute(directory))
 
 
 def spread(values: list[float]) -> str:
@@ -150,24 +148,35 @@ def main() -> None:
     if arguments.only:
         globals()[arguments.only]()
         return
-    results: dict[str, list[float]] = {}
-    for _ in range(arguments.rounds):
-        for name in ("build_1332", "build_10000"):
-            took, memory = in_fresh_process(name)
-            results.setdefault(f"{name}, s", []).append(took)
-            results.setdefault(f"{name}, MiB", []).append(memory)
-        results.setdefault("1 000 finished protocols again, s", []).append(rerun(1000))
-        with ParslLocalBackend(number_of_workers=2) as backend:
-            backend.submit_task(nothing).result()
-            before, graph, after = bare_tasks(backend), graph_tasks(backend), bare_tasks(backend)
-        bare = (before + after) / 2
-        results.setdefault("bare task, ms", []).append(bare)
-        results.setdefault("protocol, ms", []).append(graph)
-        results.setdefault("a protocol more than a bare task, ms", []).append(graph - bare)
+    # All rounds are deleted at the end: ext4 makes files slowly for some time after it has deleted many.
+    with tempfile.TemporaryDirectory() as directory:
+        results = measure(arguments.rounds, Path(directory))
     for name, values in results.items():
         print(f"{name}: {spread(values)}")
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=1))
+
+
+def measure(rounds: int, directory: Path) -> dict[str, list[float]]:
+    """Return what was measured in each round, by name."""
+    results: dict[str, list[float]] = {}
+    for number in range(rounds):
+        for name in ("build_1332", "build_10000"):
+            took, memory = in_fresh_process(name)
+            results.setdefault(f"{name}, s", []).append(took)
+            results.setdefault(f"{name}, MiB", []).append(memory)
+        again = rerun(1000, directory / f"again-{number}")
+        results.setdefault("1 000 finished protocols again, s", []).append(again)
+        with ParslLocalBackend(number_of_workers=2) as backend:
+            backend.submit_task(nothing).result()
+            before = bare_tasks(backend)
+            graph = graph_tasks(backend, directory / f"graph-{number}")
+            after = bare_tasks(backend)
+        bare = (before + after) / 2
+        results.setdefault("bare task, ms", []).append(bare)
+        results.setdefault("protocol, ms", []).append(graph)
+        results.setdefault("a protocol more than a bare task, ms", []).append(graph - bare)
+    return results
 
 
 if __name__ == "__main__":

@@ -79,6 +79,8 @@ class GraphRun:
     def need(self, protocols: Iterable[Protocol], owner: Hashable) -> None:
         """Execute these protocols and all upstream of them, unless they are finished or under way.
 
+        `wait` yields each of these protocols when it has ended, also when it ended for another owner before.
+
         Parameters
         ----------
         protocols
@@ -86,11 +88,15 @@ class GraphRun:
         owner
             Who needs them, until `release`.
         """
-        for protocol in upstream_first(protocols):
+        ends = list(protocols)
+        late = [end.identity for end in ends if self._has_ended(end.identity)]
+        for protocol in upstream_first(ends):
             node = self._nodes.get(protocol.identity)
             if node is None or node.given_up:
                 node = self._begin(protocol)
             node.owners.add(owner)
+        for identity in late:
+            self._ended.put(identity)
         self._list()
 
     def release(self, owner: Hashable) -> None:
@@ -154,6 +160,10 @@ class GraphRun:
 
     def __len__(self) -> int:
         return len(self._nodes)
+
+    def _has_ended(self, identity: str) -> bool:
+        node = self._nodes.get(identity)
+        return node is not None and node.outcome is not None and not node.given_up
 
     def _begin(self, protocol: Protocol) -> _Node:
         node = _Node(protocol)

@@ -58,6 +58,16 @@ def test_what_two_owners_share_is_stopped_only_when_neither_needs_it(tmp_path):
     assert set(workers.cancelled) == {mine.label, shared.label, yours.label}
 
 
+def test_who_asks_late_is_told_that_it_has_ended(tmp_path):
+    step, workers = Step(value=1), Manual()
+    run = GraphRun(tmp_path, workers)
+    run.need([step], "me")
+    workers.futures[step.label].set_result(SimpleNamespace(value=2))
+    assert list(run.wait()) == [step]
+    run.need([step], "you")
+    assert list(run.wait(0)) == [step]
+
+
 def test_what_was_stopped_can_be_asked_for_again(tmp_path):
     step, workers = Step(value=1), Manual()
     run = GraphRun(tmp_path, workers)
