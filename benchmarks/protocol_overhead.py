@@ -43,9 +43,10 @@ def main() -> None:
         "graph.execute": [],
         "finished graph again": [],
     }
-    for _ in range(ROUNDS):
-        with tempfile.TemporaryDirectory(dir=arguments.directory) as name:
-            home = Path(name)
+    # All rounds are deleted at the end: ext4 makes files slowly for some time after it has deleted many.
+    with tempfile.TemporaryDirectory(dir=arguments.directory) as name:
+        for number in range(ROUNDS):
+            home = Path(name) / str(number)
 
             def one_by_one(home: Path = home) -> None:
                 for protocol in graph:
