@@ -78,5 +78,6 @@ def _describe(detail: Any, model: type[BaseModel]) -> str:
         case "value_error":
             return f"{field}: {cause}"
         case _:
-            message = detail["msg"].removeprefix("Input ").replace("should be", "must be")
+            _, _, rule = detail["msg"].partition(" should ")
+            message = f"must {rule.partition(' after validation')[0]}" if rule else detail["msg"]
             return f"{field}: {detail['input']!r} is not allowed; it {message}"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -74,3 +75,9 @@ def test_a_file_of_a_page_runs(page: Path, name: str, tmp_path: Path) -> None:
 
 def test_the_docs_show_monitoring_as_a_file() -> None:
     assert [name for page, name in _FILES if page.name == "futures.md"] == ["monitoring.py"]
+
+
+def test_the_page_of_validation_shows_its_records() -> None:
+    pages = runpy.run_path(str(_ROOT / "benchmarks" / "validation" / "page.py"))
+    text = pages["PAGE"].read_text()
+    assert pages["page"](text) == text
