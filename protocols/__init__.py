@@ -31,6 +31,7 @@ from protocols.settings import SimulationSettings
 from protocols.simulation import OpenMMSimulation
 from protocols.state import ThermodynamicState
 from protocols.statistics import Status
+from protocols.structure import radial_distribution
 from protocols.substance import Component, Substance
 
 __all__ = [
@@ -75,5 +76,6 @@ __all__ = [
     "aestimate",
     "estimate",
     "execute_in",
+    "radial_distribution",
     "workflow_schema",
 ]

@@ -21,6 +21,7 @@ from protocols.randomness import derived_seed
 from protocols.segments import Checkpoint
 from protocols.settings import DynamicsSettings
 from protocols.state import ThermodynamicState
+from protocols.trajectory import Trajectory
 from workflow_backends.platforms import PlatformChoice
 
 __all__ = ["Engine", "open_context"]
@@ -91,6 +92,16 @@ class Engine:
         self._charges: NDArray[np.float64] | None = None
 
     @property
+    def first_step(self) -> int:
+        """At which the simulation begins."""
+        return self._first_step
+
+    @property
+    def number_of_particles(self) -> int:
+        """Virtual sites included."""
+        return int(self._system.getNumParticles())
+
+    @property
     def platform(self) -> str:
         """The name of the OpenMM platform."""
         return self._choice.name
@@ -155,7 +166,12 @@ class Engine:
         self._context.setVelocities(checkpoint.velocities)
 
     def run(
-        self, first_frame: int, frames: int, steps_a_frame: int, report: Callable[[int], None]
+        self,
+        first_frame: int,
+        frames: int,
+        steps_a_frame: int,
+        report: Callable[[int], None],
+        trajectory: Trajectory | None = None,
     ) -> tuple[list[str], float]:
         """Run so many frames.
 
@@ -169,6 +185,8 @@ class Engine:
             Steps between them.
         report
             Called with the step after each frame.
+        trajectory
+            To which frames are added that are due.
 
         Returns
         -------
@@ -186,7 +204,11 @@ class Engine:
             step = frame * steps_a_frame
             try:
                 self._advance(steps_a_frame)
-                rows.append(self._row(step))
+                due = trajectory is not None and trajectory.is_due(frame)
+                state = self._context.getState(energy=True, positions=due or self._charges is not None)
+                rows.append(self._row(step, state))
+                if trajectory is not None and due:
+                    trajectory.write(state)
             except openmm.OpenMMException as error:
                 raise SimulationError(
                     f"OpenMM stopped before step {self._first_step + step}: {error}"
@@ -203,8 +225,7 @@ class Engine:
             self._steps_per_second = chunk / max(time.perf_counter() - began, 1e-9)
             steps -= chunk
 
-    def _row(self, step: int) -> str:
-        state = self._context.getState(energy=True, positions=self._charges is not None)
+    def _row(self, step: int, state: Any) -> str:
         potential, kinetic = state.getPotentialEnergy()._value, state.getKineticEnergy()._value
         if not (math.isfinite(potential) and math.isfinite(kinetic)):
             raise SimulationError(

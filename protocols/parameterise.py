@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -53,13 +54,16 @@ class BuildOpenMMSystem(Protocol):
             Serialised OpenMM System.
         state_file
             Serialised OpenMM State with positions and box, virtual sites included.
+        topology_file
+            PDB of the same, with which programs open a trajectory.
         """
 
         system_file: Path
         state_file: Path
+        topology_file: Path
 
     def execute(self, directory: Path, available_resources: ComputeResources) -> Outputs:  # noqa: ARG002
-        """Write ``system.xml`` and ``state.xml``."""
+        """Write ``system.xml``, ``state.xml`` and ``topology.pdb``."""
         coordinates = app.PDBxFile(str(self.coordinates_file))
         edges = coordinates.topology.getUnitCellDimensions().value_in_unit(unit.nanometer)
         check_cutoff(self.interactions.cutoff, min(edges), f"the box of {self.coordinates_file.name}")
@@ -69,10 +73,14 @@ class BuildOpenMMSystem(Protocol):
         system = create_system(force_field, modeller.topology, self.interactions, app.PME)
         _spare_ewald(system, self.interactions)
         outputs = self.Outputs(
-            system_file=Path(directory) / "system.xml", state_file=Path(directory) / "state.xml"
+            system_file=Path(directory) / "system.xml",
+            state_file=Path(directory) / "state.xml",
+            topology_file=Path(directory) / "topology.pdb",
         )
+        state = _with_virtual_sites(system, modeller.positions)
         write_atomically(outputs.system_file, openmm.XmlSerializer.serialize(system))
-        write_atomically(outputs.state_file, _serialised_state(system, modeller.positions))
+        write_atomically(outputs.state_file, openmm.XmlSerializer.serialize(state))
+        write_atomically(outputs.topology_file, _pdb(modeller.topology, state.getPositions()))
         return outputs
 
 
@@ -120,10 +128,19 @@ def _has_charges(force: Any) -> bool:
     return any(force.getParticleParameters(i)[0]._value != 0 for i in range(force.getNumParticles()))
 
 
-def _serialised_state(system: Any, positions: Any) -> str:
+def _with_virtual_sites(system: Any, positions: Any) -> Any:
     context = openmm.Context(
         system, openmm.VerletIntegrator(0.001), openmm.Platform.getPlatformByName("Reference")
     )
     context.setPositions(positions)
     context.computeVirtualSites()
-    return str(openmm.XmlSerializer.serialize(context.getState(positions=True)))
+    return context.getState(positions=True)
+
+
+def _pdb(topology: Any, positions: Any) -> str:
+    """Return the text of a PDB file without remarks, which would hold the date."""
+    stream = io.StringIO()
+    app.PDBFile.writeFile(topology, positions, stream)
+    return "".join(
+        line for line in stream.getvalue().splitlines(keepends=True) if not line.startswith("REMARK")
+    )

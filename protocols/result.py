@@ -39,6 +39,8 @@ class PropertyResult:
         The OpenMM platforms of the production simulations.
     ns_per_day
         The mean speed of one production simulation.
+    trajectory_files
+        Of the production runs in order, if asked for, each beside its ``topology.pdb``.
     rounds
         How many production runs each replica had.
     mole_fractions
@@ -56,6 +58,7 @@ class PropertyResult:
     error: Exception | None = None
     platform: str | None = None
     ns_per_day: float | None = None
+    trajectory_files: tuple[Path, ...] = ()
     rounds: tuple[int, ...] = ()
     mole_fractions: dict[str, float] = field(default_factory=dict)
 

@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocols.errors import CorruptFileError
+from protocols.growing_file import GrowingFile
 from protocols.identity import digest
 from protocols.storage import set_aside, sync_directory
 
 __all__ = ["Checkpoint", "Segment", "SegmentStore"]
 
-_INFO, _FRAMES, _CHECKPOINT = "segment.json", "frames.csv", "checkpoint.npz"
+_INFO, _FRAMES, _CHECKPOINT, _PIECE = "segment.json", "frames.csv", "checkpoint.npz", "trajectory"
 _GONE = (FileNotFoundError, NotADirectoryError, IsADirectoryError)  # other errors of the disk may pass
 _CHECKPOINTS_KEPT = 2  # the last but one, too, in case the last is damaged
 
@@ -68,13 +69,16 @@ class Segment:
     platform
         Name of the OpenMM platform.
     digests
-        SHA-256 of its files by name.
+        SHA-256 of its files by name, and of its piece of the trajectory.
+    trajectory_bytes
+        Length of that piece.
     """
 
     frames: int
     seconds: float
     platform: str
     digests: dict[str, str]
+    trajectory_bytes: int = 0
 
 
 class SegmentStore:
@@ -84,10 +88,13 @@ class SegmentStore:
     ----------
     directory
         Holds one directory a segment, and at most one draft.
+    trajectory
+        The file to which segments add their pieces, if one is kept.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, trajectory: GrowingFile | None = None) -> None:
         self._directory = directory
+        self._trajectory = trajectory
         self._draft = directory / "draft"
         directory.mkdir(exist_ok=True)
         self.segments: list[Segment] = []
@@ -96,6 +103,11 @@ class SegmentStore:
     def number_of_frames(self) -> int:
         """Frames in all finished segments."""
         return sum(segment.frames for segment in self.segments)
+
+    @property
+    def trajectory_bytes(self) -> int:
+        """Length of the trajectory of all finished segments."""
+        return sum(segment.trajectory_bytes for segment in self.segments)
 
     def recover(self) -> Checkpoint | None:
         """Find the intact segments, set aside what follows a damaged one, return the last checkpoint."""
@@ -122,11 +134,28 @@ class SegmentStore:
                 (path / _CHECKPOINT).unlink(missing_ok=True)  # left by a kill right before its removal
         return checkpoint
 
-    def commit(self, frames: list[str], seconds: float, platform: str, end: Checkpoint) -> None:
-        """Add a segment; it is there whole or not at all, and on disk when this returns."""
+    def commit(
+        self, frames: list[str], seconds: float, platform: str, end: Checkpoint, piece: Path | None = None
+    ) -> None:
+        """Add a segment; it is there whole or not at all, and on disk when this returns.
+
+        Parameters
+        ----------
+        frames
+            Rows of the table.
+        seconds, platform
+            How long it took, and where.
+        end
+            Where the next one starts.
+        piece
+            A file with what it adds to the trajectory.
+        """
         files = {_FRAMES: "".join(frames).encode(), _CHECKPOINT: end.to_bytes()}
         digests = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
-        segment = Segment(len(frames), seconds, platform, digests)
+        length = 0
+        if self._trajectory is not None and piece is not None:
+            length, digests[_PIECE] = self._trajectory.append(piece, self.trajectory_bytes)
+        segment = Segment(len(frames), seconds, platform, digests, length)
         info = asdict(segment)
         files[_INFO] = json.dumps(info | {"digest": digest(info)}).encode()
         shutil.rmtree(self._draft, ignore_errors=True)
@@ -176,6 +205,8 @@ class SegmentStore:
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise CorruptFileError(f"{path}: {error}") from error
         self._compare(index, _FRAMES, segment)
+        if self._trajectory is not None:
+            self._trajectory.check(self.trajectory_bytes, segment.trajectory_bytes, segment.digests[_PIECE])
         return segment
 
     def _checked(self, index: int, name: str) -> bytes:

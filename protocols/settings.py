@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import Field, model_validator
 
@@ -25,6 +25,7 @@ __all__ = ["DynamicsSettings", "InteractionSettings", "SimulationSettings"]
 
 _M = TypeVar("_M", bound=Model)
 _AVOGADRO = 6.02214076e23
+_TRAJECTORY_INTERVAL = quantity("10 ps")
 
 
 class InteractionSettings(Model):
@@ -85,6 +86,11 @@ class DynamicsSettings(Model):
     segment_time
         Time between checkpoints. None takes 10 ps on a CPU and 200 ps on a GPU: seconds to a minute of work,
         against which a checkpoint costs little.
+    trajectory
+        Format of a file of positions to keep, as single-precision "dcd" or as "xtc", rounded to 0.001 nm and
+        a third of the size. No property needs one.
+    trajectory_interval
+        Time between its frames, rounded to whole frames of the table. Positions decorrelate in picoseconds.
     """
 
     timestep: Time = quantity("2 fs")
@@ -92,6 +98,8 @@ class DynamicsSettings(Model):
     barostat_interval: Annotated[int, Field(ge=1)] = 10
     output_interval: Time = quantity("0.4 ps")
     segment_time: Time | None = None
+    trajectory: Literal["dcd", "xtc"] | None = None
+    trajectory_interval: Time = _TRAJECTORY_INTERVAL
 
     @model_validator(mode="after")
     def _whole_steps(self) -> DynamicsSettings:
@@ -100,7 +108,16 @@ class DynamicsSettings(Model):
                 f"output_interval: {describe_quantity(self.output_interval)} is not allowed; "
                 f"it must be at least the timestep, {describe_quantity(self.timestep)}"
             )
+        if self.trajectory is not None and is_less(self.trajectory_interval, self.output_interval):
+            raise InputError(
+                f"trajectory_interval: {describe_quantity(self.trajectory_interval)} is not allowed; "
+                f"it must be at least the output_interval, {describe_quantity(self.output_interval)}"
+            )
         return self
+
+    def without_trajectory(self) -> Self:
+        """Return these settings for what is not analysed."""
+        return self.model_copy(update={"trajectory": None, "trajectory_interval": _TRAJECTORY_INTERVAL})
 
 
 class SimulationSettings(InteractionSettings, DynamicsSettings):

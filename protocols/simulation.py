@@ -21,12 +21,14 @@ from protocols.segments import Checkpoint, SegmentStore
 from protocols.settings import DynamicsSettings
 from protocols.state import ThermodynamicState
 from protocols.storage import write_atomically
+from protocols.trajectory import Trajectory
 from workflow_backends.platforms import select_platform
 from workflow_backends.resources import ComputeResources
 
 __all__ = ["PROGRESS_NAME", "OpenMMSimulation"]
 
 PROGRESS_NAME = "progress.json"
+_TOPOLOGY_NAME = "topology.pdb"
 
 _SEGMENT_ON_CPU, _SEGMENT_ON_GPU = quantity("10 ps"), quantity("200 ps")
 _PROGRESS_EVERY_S = 1.0
@@ -53,7 +55,9 @@ class OpenMMSimulation(Protocol):
     simulated_time
         To run for.
     dynamics
-        Timestep, friction, barostat, frames, segments.
+        Timestep, friction, barostat, frames, segments, trajectory.
+    topology_file
+        PDB of the system, such as that of `BuildOpenMMSystem`; a trajectory needs one, and keeps a copy.
     seed
         Of velocities, thermostat and barostat.
 
@@ -71,6 +75,7 @@ class OpenMMSimulation(Protocol):
     state: ThermodynamicState
     simulated_time: Time
     dynamics: DynamicsSettings = DynamicsSettings()
+    topology_file: Path | None = None
     continues: bool = False
     seed: Annotated[int, Field(ge=1, lt=2**31)] = 1
 
@@ -83,6 +88,8 @@ class OpenMMSimulation(Protocol):
             Comma-separated table, one row a frame; the header names the columns and their units.
         state_file
             Serialised OpenMM State of the end.
+        trajectory_file, topology_file
+            Positions and box of whole molecules as DCD or XTC, and the PDB to open it with, if asked for.
         frames
             Number of rows.
         platform, platform_reason
@@ -93,6 +100,8 @@ class OpenMMSimulation(Protocol):
 
         observables_file: Path
         state_file: Path
+        trajectory_file: Path | None = None
+        topology_file: Path | None = None
         frames: int
         platform: str
         platform_reason: str
@@ -103,11 +112,14 @@ class OpenMMSimulation(Protocol):
         dynamics, total = self.dynamics, self.simulated_time
         if any(isinstance(value, OutputReference) for value in (dynamics, total)):
             return self
-        if is_less(total, dynamics.output_interval):
-            raise InputError(
-                f"simulated_time: {describe_quantity(total)} is not allowed; it must be at least the "
-                f"output_interval, {describe_quantity(dynamics.output_interval)}"
-            )
+        for name in ("output_interval", "trajectory_interval"):
+            if is_less(total, getattr(dynamics, name)) and (name == "output_interval" or dynamics.trajectory):
+                raise InputError(
+                    f"simulated_time: {describe_quantity(total)} is not allowed; it must be at least the "
+                    f"{name}, {describe_quantity(getattr(dynamics, name))}"
+                )
+        if dynamics.trajectory and self.topology_file is None:
+            raise InputError("topology_file: missing; a trajectory needs that of BuildOpenMMSystem")
         return self
 
     @property
@@ -121,7 +133,6 @@ class OpenMMSimulation(Protocol):
         directory = Path(directory)
         choice = select_platform(available_resources)
         plan = _Plan.of(self.dynamics, self.simulated_time, on_cpu=choice.name in {"CPU", "Reference"})
-        store = SegmentStore(directory / "segments")
         engine = Engine(
             system_file=self.system_file,
             state_file=self.state_file,
@@ -131,7 +142,9 @@ class OpenMMSimulation(Protocol):
             seed=self.seed,
             choice=choice,
         )
-        end = self._run_segments(store, engine, plan, directory / PROGRESS_NAME)
+        trajectory = self._trajectory(directory, engine, plan)
+        store = SegmentStore(directory / "segments", None if trajectory is None else trajectory.file)
+        end = self._run_segments(store, engine, plan, directory / PROGRESS_NAME, trajectory)
         table, final = directory / "observables.csv", directory / "state.xml"
         write_atomically(table, ",".join(engine.columns) + "\n" + store.frames())
         write_atomically(final, engine.serialised(end, plan.frames * plan.steps_a_frame))
@@ -139,23 +152,48 @@ class OpenMMSimulation(Protocol):
         return self.Outputs(
             observables_file=table,
             state_file=final,
+            trajectory_file=None if trajectory is None else trajectory.finish(store),
+            topology_file=None if trajectory is None else directory / _TOPOLOGY_NAME,
             frames=plan.frames,
             platform=choice.name,
             platform_reason=choice.reason,
             ns_per_day=plan.nanoseconds(plan.frames * plan.steps_a_frame) * 86400 / seconds,
         )
 
+    def _trajectory(self, directory: Path, engine: Engine, plan: _Plan) -> Trajectory | None:
+        if self.dynamics.trajectory is None or self.topology_file is None:
+            return None
+        write_atomically(directory / _TOPOLOGY_NAME, self.topology_file.read_bytes())
+        return Trajectory(
+            directory / f"trajectory.{self.dynamics.trajectory}",
+            self.topology_file,
+            number_of_particles=engine.number_of_particles,
+            timestep=plan.timestep_ps,
+            first_step=engine.first_step,
+            frames_of_table=plan.frames_a_trajectory_frame,
+            steps_a_frame=plan.steps_a_frame,
+        )
+
     @staticmethod
-    def _run_segments(store: SegmentStore, engine: Engine, plan: _Plan, progress_file: Path) -> Checkpoint:
+    def _run_segments(
+        store: SegmentStore,
+        engine: Engine,
+        plan: _Plan,
+        progress_file: Path,
+        trajectory: Trajectory | None,
+    ) -> Checkpoint:
         checkpoint = store.recover()
         progress = _Progress(progress_file, plan, store.number_of_frames * plan.steps_a_frame)
         while store.number_of_frames < plan.frames or checkpoint is None:
             done = store.number_of_frames
             frames = min(plan.frames_a_segment, plan.frames - done)
             engine.start_segment(len(store.segments), checkpoint)
-            rows, seconds = engine.run(done + 1, frames, plan.steps_a_frame, progress.report)
+            if trajectory is not None:
+                trajectory.start_piece(done)
+            rows, seconds = engine.run(done + 1, frames, plan.steps_a_frame, progress.report, trajectory)
             checkpoint = engine.checkpoint()
-            store.commit(rows, seconds, engine.platform, checkpoint)
+            piece = None if trajectory is None else trajectory.end_piece()
+            store.commit(rows, seconds, engine.platform, checkpoint, piece)
         return checkpoint
 
 
@@ -167,6 +205,7 @@ class _Plan:
     steps_a_frame: int
     frames: int
     frames_a_segment: int
+    frames_a_trajectory_frame: int
 
     @classmethod
     def of(cls, dynamics: DynamicsSettings, total: Quantity, *, on_cpu: bool) -> _Plan:
@@ -178,6 +217,7 @@ class _Plan:
             steps_a_frame=steps_a_frame,
             frames=max(1, round(_ratio(total, frame))),
             frames_a_segment=max(1, round(_ratio(segment, frame))),
+            frames_a_trajectory_frame=max(1, round(_ratio(dynamics.trajectory_interval, frame))),
         )
 
     def nanoseconds(self, steps: int) -> float:

@@ -41,7 +41,7 @@ def gas_replicas(
     rounds
         How many production runs each replica has, one after the other; None runs each once.
     """
-    own = settings.model_copy(
+    own = settings.without_trajectory().model_copy(
         update={
             "seed": derived_seed(settings.seed, "gas"),
             "production_time": settings.production_time * _TIMES_AS_LONG,

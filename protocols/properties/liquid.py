@@ -93,7 +93,8 @@ def _equilibrated(
         state_file=relaxed.output.state_file,
         state=state,
         simulated_time=settings.equilibration_time,
-        dynamics=settings.dynamics,
+        dynamics=settings.dynamics.without_trajectory(),
+        topology_file=built.output.topology_file,
         seed=derived_seed(settings.seed, "equilibration", number),
     )
 
@@ -124,6 +125,7 @@ def production(
                 state=before.state,
                 simulated_time=settings.production_time,
                 dynamics=settings.dynamics,
+                topology_file=before.topology_file,
                 continues=round_number > 0,
                 seed=derived_seed(settings.seed, "production", number, round_number),
             )

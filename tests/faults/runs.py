@@ -85,16 +85,22 @@ def cheap_graph() -> WorkflowGraph:
     return WorkflowGraph([Sum(files=[tables[0].output.file], offset=total.output.total)])
 
 
-def simulation(inputs: Path, pressure: str | None) -> OpenMMSimulation:
-    """Six segments of two frames."""
+def simulation(inputs: Path, pressure: str | None, trajectory: str | None = None) -> OpenMMSimulation:
+    """Six segments of two frames, with three frames of a trajectory in every four segments."""
     return OpenMMSimulation(
         system_file=inputs / "system.xml",
         state_file=inputs / "state.xml",
         state=ThermodynamicState(temperature="120 K", pressure=pressure),
         simulated_time="240 fs",
         dynamics=DynamicsSettings(
-            timestep="5 fs", output_interval="20 fs", segment_time="40 fs", barostat_interval=2
+            timestep="5 fs",
+            output_interval="20 fs",
+            segment_time="40 fs",
+            barostat_interval=2,
+            trajectory=trajectory,
+            trajectory_interval="60 fs",
         ),
+        topology_file=inputs / "topology.pdb" if trajectory else None,
         seed=9,
     )
 
@@ -107,6 +113,8 @@ def run(kind: str, inputs: Path, directory: Path) -> None:
     for pressure in {"NVT": [None], "NPT": ["10 bar"], "everything": [None, "10 bar"]}.get(kind, []):
         protocol = simulation(inputs, pressure)
         execute_in(protocol, directory / f"simulation-{'NPT' if pressure else 'NVT'}", REFERENCE)
+    if kind == "DCD":
+        execute_in(simulation(inputs, "10 bar", "dcd"), directory / "simulation-DCD", REFERENCE)
 
 
 def _child(request: dict[str, Any], answer: int) -> None:

@@ -9,7 +9,7 @@ import pytest
 from injection import VARIANTS
 from killing import Forks, Whole, contents, executions, finished, fresh
 
-KINDS = ("graph", "NVT", "NPT")
+KINDS = ("graph", "NVT", "NPT", "DCD")
 
 
 def _kill_and_finish(forks: Forks, whole: Whole, place: Path, at: int, variant: str) -> int:

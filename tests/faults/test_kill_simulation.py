@@ -7,6 +7,8 @@ import sys
 import time
 from pathlib import Path
 
+import mdtraj
+import numpy as np
 import pytest
 
 from protocols.analysis import read_observable
@@ -42,20 +44,20 @@ def inputs(tmp_path_factory):
     return home
 
 
-def start(inputs, directory):
+def start(inputs, directory, trajectory):
     return subprocess.Popen(
-        [sys.executable, str(SCRIPT), str(inputs), str(directory)],
+        [sys.executable, str(SCRIPT), str(inputs), str(directory), trajectory],
         env=os.environ | {"PYTHONPATH": str(SCRIPT.parents[2])},
     )
 
 
-def finish_under_fire(inputs, directory, seed):
+def finish_under_fire(inputs, directory, seed, trajectory):
     """Run until it finishes, killed at random moments after it began to step; return the number of kills."""
     rng, kills = random.Random(seed), 0
     segments = directory / "segments"
     while True:
         before = len(list(segments.glob("*"))) if segments.exists() else 0
-        process = start(inputs, directory)
+        process = start(inputs, directory, trajectory)
         while process.poll() is None and len(list(segments.glob("*"))) <= before:
             time.sleep(0.002)
         time.sleep(rng.uniform(0, 0.15))
@@ -67,20 +69,24 @@ def finish_under_fire(inputs, directory, seed):
         kills += 1
 
 
-def run_and_compare(inputs, tmp_path, seed):
+def run_and_compare(inputs, tmp_path, seed, trajectory="dcd"):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    assert start(inputs, whole).wait() == 0
-    kills = finish_under_fire(inputs, killed, seed)
+    assert start(inputs, whole, trajectory).wait() == 0
+    kills = finish_under_fire(inputs, killed, seed, trajectory)
     print(f"seed {seed}: {kills} kills of a simulation")
     assert kills >= 3
     steps, _ = read_observable(killed / "observables.csv", "step")
     assert steps.tolist() == [STEPS_A_FRAME * frame for frame in range(1, FRAMES + 1)]
-    for name in ("observables.csv", "state.xml"):
+    for name in ("observables.csv", "state.xml", f"trajectory.{trajectory}"):
         assert (killed / name).read_bytes() == (whole / name).read_bytes()
+    frames = mdtraj.load(str(killed / f"trajectory.{trajectory}"), top=str(killed / "topology.pdb"))
+    volume, _ = read_observable(killed / "observables.csv", "volume")
+    assert np.allclose(frames.unitcell_volumes, volume[2::3], rtol=1e-6)
 
 
-def test_killed_again_and_again_it_ends_as_if_it_had_not_been(inputs, tmp_path):
-    run_and_compare(inputs, tmp_path, seed=1)
+@pytest.mark.parametrize("trajectory", ["dcd", "xtc"])
+def test_killed_again_and_again_it_ends_as_if_it_had_not_been(inputs, tmp_path, trajectory):
+    run_and_compare(inputs, tmp_path, 1, trajectory)
 
 
 @pytest.mark.repeated

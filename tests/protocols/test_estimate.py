@@ -4,6 +4,7 @@ import json
 import os
 from types import SimpleNamespace
 
+import mdtraj
 import pytest
 
 from protocols import (
@@ -80,6 +81,26 @@ def check(result, directory):
 def test_a_density_without_a_backend(tmp_path):
     [result] = estimate([ARGON], FORCE_FIELD, directory=tmp_path, settings=SETTINGS)
     check(result, tmp_path)
+
+
+def test_a_trajectory_that_is_asked_for_comes_from_production(tmp_path):
+    settings = SimulationSettings(
+        **(SETTINGS.model_dump() | {"trajectory": "xtc", "trajectory_interval": "1 ps", "replicas": 2})
+    )
+    [result] = estimate([ARGON], FORCE_FIELD, directory=tmp_path, settings=settings)
+    assert len(result.trajectory_files) == 2
+    assert sorted(result.trajectory_files) == sorted(tmp_path.glob("OpenMMSimulation-*/trajectory.xtc"))
+    for file in result.trajectory_files:
+        assert mdtraj.load(str(file), top=str(file.with_name("topology.pdb"))).n_frames == 3
+
+
+def test_equilibration_is_the_same_with_a_trajectory_or_without():
+    kept = SimulationSettings(
+        **(SETTINGS.model_dump() | {"trajectory": "xtc", "trajectory_interval": "1 ps"})
+    )
+    runs = [ARGON.workflow(FORCE_FIELD, settings).simulations[0][0] for settings in (SETTINGS, kept)]
+    assert runs[0].identity != runs[1].identity
+    assert runs[0].state_file.protocol.identity == runs[1].state_file.protocol.identity
 
 
 def test_a_finished_run_starts_no_task(tmp_path, backend):
