@@ -1,7 +1,7 @@
 """Protocols and workflow graphs that estimate physical properties with OpenMM."""
 
 from protocols.analysis import AverageObservable
-from protocols.combination import AverageCombination, WeightedSum
+from protocols.combination import AverageCombination, Logarithm, WeightedSum
 from protocols.conditions import Condition, Relation
 from protocols.convergence import Limits
 from protocols.coordinates import BuildCoordinatesPackmol
@@ -56,6 +56,7 @@ __all__ = [
     "IsothermalCompressibility",
     "Iteration",
     "Limits",
+    "Logarithm",
     "OpenMMEnergyMinimisation",
     "OpenMMForceField",
     "OpenMMGasSimulation",

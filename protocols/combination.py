@@ -17,7 +17,7 @@ from protocols.quantities import AnyQuantity, Quantity, describe_quantity, regis
 from protocols.statistics import MINIMUM_DISCARD, Status, pooled_mean
 from workflow_backends.resources import ComputeResources
 
-__all__ = ["AverageCombination", "WeightedSum"]
+__all__ = ["AverageCombination", "Logarithm", "WeightedSum"]
 
 
 class AverageCombination(Protocol):
@@ -67,6 +67,85 @@ class AverageCombination(Protocol):
         sums = [factors @ np.stack(replica) for replica in zip(*columns, strict=True)]
         estimate = pooled_mean(sums, self.minimum_discard)
         return self.Outputs.of(estimate, f"{products[0].units:D}", interval)
+
+
+class Logarithm(Protocol):
+    """Take the natural logarithm of an average.
+
+    Parameters
+    ----------
+    value, standard_error, n_effective, status, reason
+        The outputs of the average.
+    reference
+        By which it is divided first.
+
+    Raises
+    ------
+    InputError
+        The average cannot be divided by the reference, or is not positive.
+    """
+
+    value: AnyQuantity
+    standard_error: AnyQuantity | None
+    n_effective: float
+    status: Status
+    reason: str
+    reference: AnyQuantity
+
+    class Outputs(Protocol.Outputs):
+        """The logarithm.
+
+        Parameters
+        ----------
+        value, standard_error
+            Pure numbers; the error is that of the average, relative to it.
+        n_effective, status, reason
+            Those of the average.
+        """
+
+        value: AnyQuantity
+        standard_error: AnyQuantity | None
+        n_effective: float
+        status: Status
+        reason: str
+
+    @classmethod
+    def of_average(cls, average: Protocol, reference: Quantity) -> Logarithm:
+        """Return the logarithm of the outputs of an average.
+
+        Parameters
+        ----------
+        average
+            A protocol with the outputs of `AverageObservable`.
+        reference
+            By which it is divided first.
+        """
+        outputs = average.output
+        return cls(
+            value=outputs.value,
+            standard_error=outputs.standard_error,
+            n_effective=outputs.n_effective,
+            status=outputs.status,
+            reason=outputs.reason,
+            reference=reference,
+        )
+
+    def execute(self, directory: Path, available_resources: ComputeResources) -> Outputs:  # noqa: ARG002
+        """Take the logarithm."""
+        ratio = self.value / self.reference
+        if not ratio.is_compatible_with("dimensionless") or ratio.to("dimensionless").magnitude <= 0:
+            raise InputError(
+                f"value: {describe_quantity(self.value)} has no logarithm relative to "
+                f"{describe_quantity(self.reference)}; give a positive one of its dimension"
+            )
+        error = self.standard_error
+        return self.Outputs(
+            value=registry.Quantity(math.log(ratio.to("dimensionless").magnitude), "dimensionless"),
+            standard_error=None if error is None else (error / self.value).to("dimensionless"),
+            n_effective=self.n_effective,
+            status=self.status,
+            reason=self.reason,
+        )
 
 
 class WeightedSum(Protocol):

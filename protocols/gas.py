@@ -13,6 +13,7 @@ from pydantic import Field
 
 from protocols.forcefield import OpenMMForceField
 from protocols.parameterise import create_system
+from protocols.particles import degrees_of_freedom
 from protocols.protocol import Protocol
 from protocols.settings import InteractionSettings
 from protocols.simulation import OpenMMSimulation
@@ -20,7 +21,7 @@ from protocols.storage import write_atomically
 from protocols.topology import Molecule, box_topology
 from workflow_backends.resources import ComputeResources
 
-__all__ = ["BuildGasMolecule", "OpenMMGasSimulation", "rigid_energy"]
+__all__ = ["BuildGasMolecule", "OpenMMGasSimulation", "free_degrees_of_freedom", "rigid_energy"]
 
 _CONSTRAINT_TOLERANCE = 1e-8
 # One molecule is too little work for threads, let alone a GPU: three atoms make 2 million steps a second on
@@ -102,6 +103,14 @@ def rigid_energy(
         return None
     energy = context.getState(energy=True).getPotentialEnergy()._value
     return round(float(energy), 6)  # well beyond any error bar, and the same on every machine
+
+
+@lru_cache(maxsize=1000)
+def free_degrees_of_freedom(
+    smiles: str, force_field: OpenMMForceField, interactions: InteractionSettings
+) -> int:
+    """Return the degrees of freedom of a free molecule after constraints: 3 for argon, 6 for rigid water."""
+    return degrees_of_freedom(_molecule_in_vacuum(smiles, force_field, interactions, seed=1).getSystem())
 
 
 def _is_flexible(system: Any) -> bool:

@@ -77,8 +77,10 @@ class Property(Model, ABC):
     state: ThermodynamicState
     target: AnyQuantity | None = None
 
-    def __init__(self, substance: Substance, state: ThermodynamicState, target: object | None = None) -> None:
-        super().__init__(substance=substance, state=state, target=target)  # type: ignore[call-arg]
+    def __init__(
+        self, substance: Substance, state: ThermodynamicState, target: object | None = None, **own: object
+    ) -> None:
+        super().__init__(substance=substance, state=state, target=target, **own)  # type: ignore[call-arg]
 
     @model_validator(mode="after")
     def _target_fits(self) -> Property:

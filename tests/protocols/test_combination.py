@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from protocols.analysis import AverageObservable
-from protocols.combination import AverageCombination, WeightedSum
+from protocols.combination import AverageCombination, Logarithm, WeightedSum
 from protocols.errors import InputError
 from protocols.execution import execute_in
 from protocols.quantities import quantity
@@ -145,3 +145,28 @@ def test_averages_are_wired_by_their_outputs(tmp_path):
     assert total.standard_errors == (mixed.output.standard_error, pure.output.standard_error)
     assert total.reasons == (mixed.output.reason, pure.output.reason)
     assert WeightedSum.from_json(total.to_json()) == total
+
+
+def logarithm(directory, **changes):
+    inputs = {
+        "value": "8 nm^3", "standard_error": "0.04 nm^3", "n_effective": 70.0, "status": "too short",
+        "reason": "short", "reference": "2 nm^3",
+    }  # fmt: skip
+    return execute_in(Logarithm(**(inputs | changes)), directory, ComputeResources())
+
+
+def test_a_logarithm_has_the_relative_error(tmp_path):
+    outputs = logarithm(tmp_path)
+    assert outputs.value.magnitude == pytest.approx(np.log(4))
+    assert outputs.standard_error.magnitude == pytest.approx(0.005)
+    assert (outputs.n_effective, outputs.status, outputs.reason) == (70, Status.too_short, "short")
+
+
+def test_a_logarithm_of_what_has_no_error(tmp_path):
+    assert logarithm(tmp_path, standard_error=None).standard_error is None
+
+
+@pytest.mark.parametrize("changes", [{"reference": "1 K"}, {"value": "-8 nm^3"}])
+def test_what_has_no_logarithm_is_refused(tmp_path, changes):
+    with pytest.raises(InputError, match=r"value: -?8 nm³ has no logarithm relative to"):
+        logarithm(tmp_path, **changes)

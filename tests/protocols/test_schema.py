@@ -13,6 +13,7 @@ from protocols.groups import ConditionalGroup
 from protocols.placeholders import Collected, Iteration, Previous
 from protocols.plugins import shipped_classes
 from protocols.properties.density import Density
+from protocols.properties.thermal_expansion import ThermalExpansion
 from protocols.properties.vaporization import EnthalpyOfVaporization
 from protocols.protocol import Protocol
 from protocols.schema import workflow_schema
@@ -69,7 +70,10 @@ def document(tmp_path):
         response="thermal expansion", observables_files=files, system_file=table, state=state
     )
     group = _group(workflow.simulations[0][0])
-    ends = [workflow.result, heat.result, average, fluctuations, group, Plugged()]
+    expansion = ThermalExpansion(Substance.pure("O"), state, method="finite difference").workflow(
+        force_field, SimulationSettings()
+    )
+    ends = [workflow.result, heat.result, expansion.result, average, fluctuations, group, Plugged()]
     return parse_yaml(WorkflowGraph(ends).to_yaml())
 
 
