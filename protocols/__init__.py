@@ -13,6 +13,7 @@ from protocols.forcefield import OpenMMForceField
 from protocols.gas import BuildGasMolecule, OpenMMGasSimulation
 from protocols.graph import WorkflowGraph
 from protocols.groups import ConditionalGroup
+from protocols.interface import AverageSurfaceTension
 from protocols.minimisation import OpenMMEnergyMinimisation
 from protocols.parameterise import BuildOpenMMSystem
 from protocols.placeholders import Collected, Iteration, Previous
@@ -22,6 +23,7 @@ from protocols.properties.dielectric_constant import DielectricConstant
 from protocols.properties.excess_volume import ExcessMolarVolume
 from protocols.properties.heat_capacity import IsobaricHeatCapacity
 from protocols.properties.mixing import EnthalpyOfMixing
+from protocols.properties.surface_tension import SurfaceTension
 from protocols.properties.thermal_expansion import ThermalExpansion
 from protocols.properties.vaporization import EnthalpyOfVaporization
 from protocols.protocol import Protocol
@@ -29,6 +31,7 @@ from protocols.result import PropertyResult
 from protocols.schema import workflow_schema
 from protocols.settings import SimulationSettings
 from protocols.simulation import OpenMMSimulation
+from protocols.slab import BuildSlab, OpenMMSlabSimulation
 from protocols.state import ThermodynamicState
 from protocols.statistics import Status
 from protocols.structure import radial_distribution
@@ -38,9 +41,11 @@ __all__ = [
     "AverageCombination",
     "AverageFluctuations",
     "AverageObservable",
+    "AverageSurfaceTension",
     "BuildCoordinatesPackmol",
     "BuildGasMolecule",
     "BuildOpenMMSystem",
+    "BuildSlab",
     "Collected",
     "Component",
     "Condition",
@@ -61,6 +66,7 @@ __all__ = [
     "OpenMMForceField",
     "OpenMMGasSimulation",
     "OpenMMSimulation",
+    "OpenMMSlabSimulation",
     "Previous",
     "PropertyResult",
     "Protocol",
@@ -70,6 +76,7 @@ __all__ = [
     "SimulationSettings",
     "Status",
     "Substance",
+    "SurfaceTension",
     "ThermalExpansion",
     "ThermodynamicState",
     "WeightedSum",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from openmm import unit
 from protocols.constants import GAS_CONSTANT
 from protocols.errors import InputError, SimulationError
 from protocols.interruption import check_interruption
+from protocols.observers import DALTON_PER_NM3_IN_G_PER_ML, Observer
 from protocols.particles import degrees_of_freedom, dipole_charges, masses
 from protocols.randomness import derived_seed
 from protocols.segments import Checkpoint
@@ -27,7 +28,6 @@ from workflow_backends.platforms import PlatformChoice
 __all__ = ["Engine", "open_context"]
 
 _SECONDS_A_CALL = 0.5  # so that a signal is served soon
-_DALTON_PER_NM3_IN_G_PER_ML = 1.66053906660e-3
 
 
 def open_context(system: Any, integrator: Any, choice: PlatformChoice) -> Any:
@@ -53,6 +53,8 @@ class Engine:
         From which each segment's seeds follow.
     choice
         The platform.
+    observers
+        Of more columns.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Engine:
         continues: bool,
         seed: int,
         choice: PlatformChoice,
+        observers: Sequence[type[Observer]] = (),
     ) -> None:
         self._choice = choice
         self._seed = seed
@@ -81,6 +84,7 @@ class Engine:
                 pressure, self._temperature, dynamics.barostat_interval
             )
             self._system.addForce(self._barostat)
+        self._observers = [observer(self._system) for observer in observers]
         self._periodic = self._system.usesPeriodicBoundaryConditions()
         self._mass = float(masses(self._system).sum())
         self._degrees_of_freedom = _degrees_of_freedom(self._system)
@@ -117,6 +121,7 @@ class Engine:
             *("step", "time (ps)", "potential energy (kJ/mol)", "kinetic energy (kJ/mol)", "temperature (K)"),
             *(("volume (nm^3)", "density (g/mL)") if self._periodic else ()),
             *(() if self._charges is None else (f"dipole {axis} (e*nm)" for axis in "xyz")),
+            *(column for observer in self._observers for column in observer.columns),
         ]
 
     def _open(self) -> bool:
@@ -205,7 +210,8 @@ class Engine:
             try:
                 self._advance(steps_a_frame)
                 due = trajectory is not None and trajectory.is_due(frame)
-                state = self._context.getState(energy=True, positions=due or self._charges is not None)
+                positions = due or self._charges is not None or bool(self._observers)
+                state = self._context.getState(energy=True, positions=positions)
                 rows.append(self._row(step, state))
                 if trajectory is not None and due:
                     trajectory.write(state)
@@ -241,11 +247,13 @@ class Engine:
         ]
         if self._periodic:
             volume = state.getPeriodicBoxVolume()._value
-            values += [repr(volume), repr(self._mass / volume * _DALTON_PER_NM3_IN_G_PER_ML)]
+            values += [repr(volume), repr(self._mass / volume * DALTON_PER_NM3_IN_G_PER_ML)]
         if self._charges is not None:
             # OpenMM keeps molecules whole. Summed row by row, so that equal positions give equal bits.
             dipole = (self._charges[:, np.newaxis] * state.getPositions(asNumpy=True)._value).sum(axis=0)
             values += [repr(float(component)) for component in dipole]
+        for observer in self._observers:
+            values += [repr(value) for value in observer.values(self._context, state)]
         return f"{self._first_step + step},{','.join(values)}\n"
 
     def checkpoint(self) -> Checkpoint:

@@ -30,9 +30,11 @@ _MODULES = (
     "protocols.fluctuations",
     "protocols.gas",
     "protocols.groups",
+    "protocols.interface",
     "protocols.minimisation",
     "protocols.parameterise",
     "protocols.simulation",
+    "protocols.slab",
 )
 
 

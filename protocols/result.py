@@ -41,6 +41,8 @@ class PropertyResult:
         The mean speed of one production simulation.
     trajectory_files
         Of the production runs in order, if asked for, each beside its ``topology.pdb``.
+    details
+        What else was found on the way, such as the densities of both phases of a slab.
     rounds
         How many production runs each replica had.
     mole_fractions
@@ -59,6 +61,7 @@ class PropertyResult:
     platform: str | None = None
     ns_per_day: float | None = None
     trajectory_files: tuple[Path, ...] = ()
+    details: dict[str, Quantity] = field(default_factory=dict)
     rounds: tuple[int, ...] = ()
     mole_fractions: dict[str, float] = field(default_factory=dict)
 

@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 
 from protocols.engine import Engine
 from protocols.errors import InputError
+from protocols.observers import Observer
 from protocols.protocol import Protocol
 from protocols.quantities import Quantity, Time, describe_quantity, is_less, quantity
 from protocols.references import OutputReference
@@ -69,6 +70,9 @@ class OpenMMSimulation(Protocol):
 
     uses_gpu: ClassVar[bool] = True
     durable: ClassVar[bool] = True
+
+    observers: ClassVar[tuple[type[Observer], ...]] = ()
+    """What its table has beyond that of every simulation."""
 
     system_file: Path
     state_file: Path
@@ -141,6 +145,7 @@ class OpenMMSimulation(Protocol):
             continues=self.continues,
             seed=self.seed,
             choice=choice,
+            observers=self.observers,
         )
         trajectory = self._trajectory(directory, engine, plan)
         store = SegmentStore(directory / "segments", None if trajectory is None else trajectory.file)

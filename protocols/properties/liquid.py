@@ -16,7 +16,7 @@ from protocols.state import ThermodynamicState
 from protocols.substance import Substance
 from protocols.topology import Molecule
 
-__all__ = ["liquid_replicas", "production"]
+__all__ = ["equilibrated_liquids", "liquid_replicas", "production"]
 
 
 def liquid_replicas(
@@ -40,12 +40,27 @@ def liquid_replicas(
     InputError
         The force field does not cover a component, or the box would be too small for the cutoff.
     """
-    _check(substance, force_field, settings)
-    chosen = (1,) * settings.least_replicas if rounds is None else rounds
+    counts = (1,) * settings.least_replicas if rounds is None else rounds
+    liquids = equilibrated_liquids(substance, state, force_field, settings, len(counts))
     return tuple(
-        production(number, count, _equilibrated(number, substance, state, force_field, settings), settings)
-        for number, count in enumerate(chosen)
+        production(number, count, liquid, settings)
+        for number, (count, liquid) in enumerate(zip(counts, liquids, strict=True))
     )
+
+
+def equilibrated_liquids(
+    substance: Substance,
+    state: ThermodynamicState,
+    force_field: OpenMMForceField,
+    settings: SimulationSettings,
+    replicas: int,
+) -> list[OpenMMSimulation]:
+    """Return the runs that production of a liquid starts from, one a replica.
+
+    Parameters and errors are those of `liquid_replicas`, with the number of replicas.
+    """
+    _check(substance, force_field, settings)
+    return [_equilibrated(number, substance, state, force_field, settings) for number in range(replicas)]
 
 
 # Sweeps over states ask for the same box again and again.

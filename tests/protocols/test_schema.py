@@ -13,6 +13,7 @@ from protocols.groups import ConditionalGroup
 from protocols.placeholders import Collected, Iteration, Previous
 from protocols.plugins import shipped_classes
 from protocols.properties.density import Density
+from protocols.properties.surface_tension import SurfaceTension
 from protocols.properties.thermal_expansion import ThermalExpansion
 from protocols.properties.vaporization import EnthalpyOfVaporization
 from protocols.protocol import Protocol
@@ -73,7 +74,17 @@ def document(tmp_path):
     expansion = ThermalExpansion(Substance.pure("O"), state, method="finite difference").workflow(
         force_field, SimulationSettings()
     )
-    ends = [workflow.result, heat.result, expansion.result, average, fluctuations, group, Plugged()]
+    tension = SurfaceTension(Substance.pure("O"), state).workflow(force_field, SimulationSettings())
+    ends = [
+        tension.result,
+        workflow.result,
+        heat.result,
+        expansion.result,
+        average,
+        fluctuations,
+        group,
+        Plugged(),
+    ]
     return parse_yaml(WorkflowGraph(ends).to_yaml())
 
 
