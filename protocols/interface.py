@@ -22,13 +22,15 @@ __all__ = ["AverageSurfaceTension"]
 
 _LARGEST_RATIO = 0.5  # of the densities of vapour and liquid
 _THINNEST, _THICKEST = 0.1, 0.75  # liquid, as a part of the box
+_LAYERS = range(-2, 3)  # slices that are looked at together: atoms at a surface stand in layers
 
 
 class AverageSurfaceTension(Protocol):
     """Average the surface tension of slabs over replicas, after a look at whether each is a slab.
 
     The liquid is where the mean density is above the mean of its extremes. The density of the liquid is that
-    of the middle half of it, the density of the vapour that of the half of the rest that is farthest away.
+    of the middle third of it, which the surfaces do not reach, the density of the vapour that of the half of
+    the rest that is farthest away.
 
     Parameters
     ----------
@@ -89,11 +91,11 @@ def _profile(files: Sequence[Path]) -> NDArray[np.float64]:
 def _phases(profile: NDArray[np.float64], name: str) -> tuple[float, float]:
     """Return the densities of liquid and vapour of a profile that has the liquid in its middle."""
     away = np.abs((np.arange(len(profile)) + 0.5) / len(profile) - 0.5)  # from the middle, in boxes
-    is_liquid = profile > (profile.max() + profile.min()) / 2
-    part = float(is_liquid.mean())
-    inside = away < max(part / 4, 1 / len(profile))
+    smooth = np.mean([np.roll(profile, shift) for shift in _LAYERS], axis=0)
+    part = float((smooth > (smooth.max() + smooth.min()) / 2).mean())
+    inside = away < max(part / 6, 1 / len(profile))
     liquid, vapour = float(profile[inside].mean()), float(profile[away > 1 / 4 + part / 4].mean())
-    if vapour > _LARGEST_RATIO * liquid or not is_liquid[inside].all() or part < _THINNEST:
+    if vapour > _LARGEST_RATIO * liquid or part < _THINNEST:
         raise SimulationError(
             f"{name} is no slab of liquid beside vapour, with {liquid:.3g} g/mL in the middle and "
             f"{vapour:.3g} far from it: it has boiled, come apart, or is near its critical point; take a "

@@ -24,8 +24,8 @@ class SurfaceTension(Property):
 
     gamma = L_z / 2 <P_zz - (P_xx + P_yy) / 2>, with two surfaces normal to z: J. G. Kirkwood and F. P. Buff,
     J. Chem. Phys. 17, 338 (1949). The liquid that gives the density is put into a box three times as long and
-    simulated at constant volume. Lennard-Jones interactions have their full range by particle-mesh Ewald: a
-    cutoff of 0.9 nm would take a tenth off the tension of water and a third off that of argon.
+    simulated at constant volume. Lennard-Jones interactions have their full range by particle-mesh Ewald,
+    without which a cutoff takes a good part off the tension.
 
     A slab of fewer than some 500 molecules has surfaces so small and so near that its tension is off by a few
     percent: P. Orea, J. Lopez-Lemus and J. Alejandre, J. Chem. Phys. 123, 114702 (2005).

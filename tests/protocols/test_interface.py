@@ -40,11 +40,18 @@ def test_the_tension_is_averaged_and_both_densities_are_told(tmp_path):
 
 
 def test_neither_density_sees_the_surface(tmp_path):
-    """A surface that is a tenth of the box wide."""
-    profile = 0.61 - 0.59 * np.tanh((np.abs(PLACES) - 0.2) / 0.025)
+    """A surface that is a tenth of the box wide, of a liquid that is a third of it."""
+    profile = 0.61 - 0.59 * np.tanh((np.abs(PLACES) - 0.165) / 0.045)
     outputs = averaged(tmp_path, table(tmp_path / "a.csv", profile))
-    assert outputs.details["liquid density"].magnitude == pytest.approx(1.2, rel=0.01)
+    assert outputs.details["liquid density"].magnitude == pytest.approx(1.2, rel=0.005)
     assert outputs.details["vapour density"].magnitude == pytest.approx(0.02, rel=0.02)
+
+
+def test_layers_are_no_surfaces(tmp_path):
+    """A small cold slab, with atoms in layers five slices apart."""
+    profile = SLAB * (1 + 0.9 * np.cos(2 * np.pi * PLACES / 0.05))
+    outputs = averaged(tmp_path, table(tmp_path / "a.csv", profile))
+    assert outputs.details["liquid density"].magnitude == pytest.approx(1.2, rel=0.2)
 
 
 def test_what_is_discarded_of_the_tension_is_left_out_of_the_densities(tmp_path):
@@ -61,7 +68,7 @@ NO_SLAB = {
     "boiled": (np.full(100, 0.4) + 0.05 * np.cos(2 * np.pi * PLACES), "it has boiled"),
     "near its critical point": (np.where(np.abs(PLACES) < 0.2, 0.5, 0.3), "near its critical point"),
     "a speck": (np.where(np.abs(PLACES) < 0.03, 1.2, 0.05), "it has boiled"),
-    "come apart": (np.where(np.abs(np.abs(PLACES) - 0.1) < 0.08, 1.2, 0.02), "come apart"),
+    "come apart": (np.where(np.abs(np.abs(PLACES) - 0.18) < 0.08, 1.2, 0.02), "come apart"),
     "filled": (np.where(np.abs(PLACES) < 0.4, 1.2, 0.02), "the liquid fills 80% of the box"),
 }
 
