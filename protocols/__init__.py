@@ -19,12 +19,15 @@ from protocols.placeholders import Collected, Iteration, Previous
 from protocols.properties.compressibility import IsothermalCompressibility
 from protocols.properties.density import Density
 from protocols.properties.dielectric_constant import DielectricConstant
+from protocols.properties.diffusion import SelfDiffusion
 from protocols.properties.excess_volume import ExcessMolarVolume
 from protocols.properties.heat_capacity import IsobaricHeatCapacity
 from protocols.properties.mixing import EnthalpyOfMixing
 from protocols.properties.thermal_expansion import ThermalExpansion
 from protocols.properties.vaporization import EnthalpyOfVaporization
+from protocols.properties.viscosity import ShearViscosity
 from protocols.protocol import Protocol
+from protocols.rescaling import ScaleToDensity
 from protocols.result import PropertyResult
 from protocols.schema import workflow_schema
 from protocols.settings import SimulationSettings
@@ -32,11 +35,15 @@ from protocols.simulation import OpenMMSimulation
 from protocols.state import ThermodynamicState
 from protocols.statistics import Status
 from protocols.substance import Component, Substance
+from protocols.transport import OpenMMTransportSimulation
+from protocols.transport_analysis import AverageDiffusion, AverageViscosity
 
 __all__ = [
     "AverageCombination",
+    "AverageDiffusion",
     "AverageFluctuations",
     "AverageObservable",
+    "AverageViscosity",
     "BuildCoordinatesPackmol",
     "BuildGasMolecule",
     "BuildOpenMMSystem",
@@ -59,12 +66,16 @@ __all__ = [
     "OpenMMForceField",
     "OpenMMGasSimulation",
     "OpenMMSimulation",
+    "OpenMMTransportSimulation",
     "Previous",
     "PropertyResult",
     "Protocol",
     "ProtocolsError",
     "Relation",
     "Response",
+    "ScaleToDensity",
+    "SelfDiffusion",
+    "ShearViscosity",
     "SimulationSettings",
     "Status",
     "Substance",

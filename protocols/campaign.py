@@ -164,6 +164,7 @@ class Campaign:
             ns_per_day=sum(item.ns_per_day for item in ran) / len(ran) if ran else None,
             rounds=tuple(len(replica) for replica in workflow.liquids[0]),
             mole_fractions=self.property.substance.mole_fractions(self._settings.number_of_molecules),
+            details=dict(getattr(outputs, "details", {})),
         )
 
     def _failed(self, run: GraphRun) -> PropertyResult:

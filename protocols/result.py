@@ -43,6 +43,8 @@ class PropertyResult:
         How many production runs each replica had.
     mole_fractions
         In the box, by SMILES; counts are whole, so that they may differ from what was asked for.
+    details
+        What else the simulations gave on the way to the value, by name.
     """
 
     property: Property
@@ -58,6 +60,7 @@ class PropertyResult:
     ns_per_day: float | None = None
     rounds: tuple[int, ...] = ()
     mole_fractions: dict[str, float] = field(default_factory=dict)
+    details: dict[str, Quantity] = field(default_factory=dict)
 
     def __str__(self) -> str:
         if self.value is None:

@@ -7,8 +7,10 @@ import io
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +24,7 @@ __all__ = ["Checkpoint", "Segment", "SegmentStore"]
 _INFO, _FRAMES, _CHECKPOINT = "segment.json", "frames.csv", "checkpoint.npz"
 _GONE = (FileNotFoundError, NotADirectoryError, IsADirectoryError)  # other errors of the disk may pass
 _CHECKPOINTS_KEPT = 2  # the last but one, too, in case the last is damaged
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,9 +125,31 @@ class SegmentStore:
                 (path / _CHECKPOINT).unlink(missing_ok=True)  # left by a kill right before its removal
         return checkpoint
 
-    def commit(self, frames: list[str], seconds: float, platform: str, end: Checkpoint) -> None:
-        """Add a segment; it is there whole or not at all, and on disk when this returns."""
-        files = {_FRAMES: "".join(frames).encode(), _CHECKPOINT: end.to_bytes()}
+    def commit(
+        self,
+        frames: list[str],
+        seconds: float,
+        platform: str,
+        end: Checkpoint,
+        more: Mapping[str, str] = _NONE,
+    ) -> None:
+        """Add a segment; it is there whole or not at all, and on disk when this returns.
+
+        Parameters
+        ----------
+        frames
+            The rows of its table.
+        seconds
+            Wall-clock time that the steps took.
+        platform
+            Name of the OpenMM platform.
+        end
+            From which the next one starts.
+        more
+            The content of further files by name, the same ones in each segment.
+        """
+        files = {name: text.encode() for name, text in more.items()}
+        files |= {_FRAMES: "".join(frames).encode(), _CHECKPOINT: end.to_bytes()}
         digests = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
         segment = Segment(len(frames), seconds, platform, digests)
         info = asdict(segment)
@@ -145,15 +170,15 @@ class SegmentStore:
         self.segments.append(segment)
         self._drop_old_checkpoint()
 
-    def frames(self) -> str:
-        """Return the rows of all segments.
+    def frames(self, name: str = _FRAMES) -> str:
+        """Return the rows of all segments, or what one of their further files has, one after the other.
 
         Raises
         ------
         CorruptFileError
             A file is not what was written.
         """
-        return "".join(self._checked(i, _FRAMES).decode() for i in range(len(self.segments)))
+        return "".join(self._checked(i, name).decode() for i in range(len(self.segments)))
 
     def _drop_old_checkpoint(self) -> None:
         if len(self.segments) > _CHECKPOINTS_KEPT:
@@ -175,7 +200,8 @@ class SegmentStore:
             segment = Segment(**info)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise CorruptFileError(f"{path}: {error}") from error
-        self._compare(index, _FRAMES, segment)
+        for name in segment.digests.keys() - {_CHECKPOINT}:
+            self._compare(index, name, segment)
         return segment
 
     def _checked(self, index: int, name: str) -> bytes:
