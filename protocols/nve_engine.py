@@ -203,6 +203,8 @@ class NVEEngine:
     def serialised(self, checkpoint: Checkpoint) -> str:
         """Return a checkpoint as a serialised OpenMM State with positions and box."""
         self._place(checkpoint.box, checkpoint.positions)
+        self._context.setStepCount(0)  # a resumed run has taken fewer
+        self._context.setTime(0)
         return str(openmm.XmlSerializer.serialize(self._context.getState(positions=True)))
 
     def _place(self, box: Any, positions: Any) -> None:

@@ -19,13 +19,14 @@ from protocols.quantities import (
     describe_quantity,
     is_less,
     quantity,
+    ratio,
 )
 
 __all__ = ["DynamicsSettings", "InteractionSettings", "SimulationSettings", "TransportSettings"]
 
 _M = TypeVar("_M", bound=Model)
 _AVOGADRO = 6.02214076e23
-_LEAST_LAGS = 20
+_LEAST_LAGS, _ROUNDING = 20, 1e-9
 
 
 class InteractionSettings(Model):
@@ -134,7 +135,7 @@ class TransportSettings(Model):
     def _enough_lags(self) -> TransportSettings:
         for name in ("displacement_interval", "stress_interval"):
             interval = getattr(self, name)
-            if is_less(self.nve_time, _LEAST_LAGS * interval):
+            if ratio(self.nve_time, interval) < _LEAST_LAGS * (1 - _ROUNDING):
                 raise InputError(
                     f"nve_time: {describe_quantity(self.nve_time)} is not allowed; it must be at least "
                     f"{_LEAST_LAGS} times the {name}, {describe_quantity(interval)}"

@@ -136,5 +136,7 @@ def test_a_weak_viscosity_makes_a_weak_diffusion(tmp_path):
     outputs = diffusion(tmp_path, viscosity_status="too short", viscosity_reason="2 segments of at least 10")
     assert outputs.status is Status.too_short
     assert outputs.reason == "viscosity: 2 segments of at least 10"
-    unknown = diffusion(tmp_path, viscosity_error=None)
-    assert unknown.standard_error is None
+
+
+def test_without_an_error_of_the_viscosity_there_is_none_of_the_diffusion(tmp_path):
+    assert diffusion(tmp_path, viscosity_error=None).standard_error is None
