@@ -32,7 +32,10 @@ _MODULES = (
     "protocols.groups",
     "protocols.minimisation",
     "protocols.parameterise",
+    "protocols.rescaling",
     "protocols.simulation",
+    "protocols.transport",
+    "protocols.transport_analysis",
 )
 
 

@@ -13,6 +13,7 @@ from protocols.groups import ConditionalGroup
 from protocols.placeholders import Collected, Iteration, Previous
 from protocols.plugins import shipped_classes
 from protocols.properties.density import Density
+from protocols.properties.diffusion import SelfDiffusion
 from protocols.properties.vaporization import EnthalpyOfVaporization
 from protocols.protocol import Protocol
 from protocols.schema import workflow_schema
@@ -62,6 +63,7 @@ def document(tmp_path):
     force_field, flexible = OpenMMForceField("tip3p.xml"), SimulationSettings(rigid_water=False)
     workflow = Density(Substance.pure("O"), state).workflow(force_field, SimulationSettings())
     heat = EnthalpyOfVaporization(Substance.pure("O"), state).workflow(force_field, flexible)
+    diffusion = SelfDiffusion(Substance.pure("O"), state).workflow(force_field, SimulationSettings())
     [table] = [run.output.observables_file for run in workflow.simulations[0]]
     files = [table, (table, tmp_path / "observables.csv"), tmp_path / "observables.csv"]
     average = AverageObservable(observable="density", observables_files=files)
@@ -69,7 +71,7 @@ def document(tmp_path):
         response="thermal expansion", observables_files=files, system_file=table, state=state
     )
     group = _group(workflow.simulations[0][0])
-    ends = [workflow.result, heat.result, average, fluctuations, group, Plugged()]
+    ends = [workflow.result, heat.result, diffusion.result, average, fluctuations, group, Plugged()]
     return parse_yaml(WorkflowGraph(ends).to_yaml())
 
 
