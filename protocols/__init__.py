@@ -20,13 +20,16 @@ from protocols.placeholders import Collected, Iteration, Previous
 from protocols.properties.compressibility import IsothermalCompressibility
 from protocols.properties.density import Density
 from protocols.properties.dielectric_constant import DielectricConstant
+from protocols.properties.diffusion import SelfDiffusion
 from protocols.properties.excess_volume import ExcessMolarVolume
 from protocols.properties.heat_capacity import IsobaricHeatCapacity
 from protocols.properties.mixing import EnthalpyOfMixing
 from protocols.properties.surface_tension import SurfaceTension
 from protocols.properties.thermal_expansion import ThermalExpansion
 from protocols.properties.vaporization import EnthalpyOfVaporization
+from protocols.properties.viscosity import ShearViscosity
 from protocols.protocol import Protocol
+from protocols.rescaling import ScaleToDensity
 from protocols.result import PropertyResult
 from protocols.schema import workflow_schema
 from protocols.settings import SimulationSettings
@@ -36,12 +39,16 @@ from protocols.state import ThermodynamicState
 from protocols.statistics import Status
 from protocols.structure import radial_distribution
 from protocols.substance import Component, Substance
+from protocols.transport import OpenMMTransportSimulation
+from protocols.transport_analysis import AverageDiffusion, AverageViscosity
 
 __all__ = [
     "AverageCombination",
+    "AverageDiffusion",
     "AverageFluctuations",
     "AverageObservable",
     "AverageSurfaceTension",
+    "AverageViscosity",
     "BuildCoordinatesPackmol",
     "BuildGasMolecule",
     "BuildOpenMMSystem",
@@ -67,12 +74,16 @@ __all__ = [
     "OpenMMGasSimulation",
     "OpenMMSimulation",
     "OpenMMSlabSimulation",
+    "OpenMMTransportSimulation",
     "Previous",
     "PropertyResult",
     "Protocol",
     "ProtocolsError",
     "Relation",
     "Response",
+    "ScaleToDensity",
+    "SelfDiffusion",
+    "ShearViscosity",
     "SimulationSettings",
     "Status",
     "Substance",

@@ -162,10 +162,10 @@ class Campaign:
             reason=verdict.reason,
             platform=", ".join(sorted({item.platform for item in ran})) or None,
             ns_per_day=sum(item.ns_per_day for item in ran) / len(ran) if ran else None,
-            details=dict(getattr(outputs, "details", {})),
             trajectory_files=tuple(item.trajectory_file for item in ran if item.trajectory_file),
             rounds=tuple(len(replica) for replica in workflow.liquids[0]),
             mole_fractions=self.property.substance.mole_fractions(self._settings.number_of_molecules),
+            details=dict(getattr(outputs, "details", {})),
         )
 
     def _failed(self, run: GraphRun) -> PropertyResult:

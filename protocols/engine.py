@@ -25,7 +25,7 @@ from protocols.state import ThermodynamicState
 from protocols.trajectory import Trajectory
 from workflow_backends.platforms import PlatformChoice
 
-__all__ = ["Engine", "open_context"]
+__all__ = ["Engine", "checkpoint_of", "free_degrees", "open_context"]
 
 _SECONDS_A_CALL = 0.5  # so that a signal is served soon
 
@@ -87,7 +87,7 @@ class Engine:
         self._observers = [observer(self._system) for observer in observers]
         self._periodic = self._system.usesPeriodicBoundaryConditions()
         self._mass = float(masses(self._system).sum())
-        self._degrees_of_freedom = _degrees_of_freedom(self._system)
+        self._degrees_of_freedom = free_degrees(self._system)
         self._continues = continues
         self._first_step = int(self._start.getStepCount()) if continues else 0
         self._first_ps = float(self._start.getTime()._value) if continues else 0.0
@@ -258,13 +258,7 @@ class Engine:
 
     def checkpoint(self) -> Checkpoint:
         """Return where the simulation stands."""
-        state = self._context.getState(positions=True, velocities=True)
-        velocity_unit = unit.nanometer / unit.picosecond
-        return Checkpoint(
-            state.getPositions(asNumpy=True).value_in_unit(unit.nanometer),
-            state.getVelocities(asNumpy=True).value_in_unit(velocity_unit),
-            np.array(state.getPeriodicBoxVectors(asNumpy=True).value_in_unit(unit.nanometer)),
-        )
+        return checkpoint_of(self._context)
 
     def serialised(self, checkpoint: Checkpoint, step: int) -> str:
         """Return a checkpoint, taken after so many steps, as a serialised OpenMM State."""
@@ -275,6 +269,18 @@ class Engine:
         return str(openmm.XmlSerializer.serialize(self._context.getState(positions=True, velocities=True)))
 
 
-def _degrees_of_freedom(system: Any) -> int:
+def checkpoint_of(context: Any) -> Checkpoint:
+    """Return where a Context stands."""
+    state = context.getState(positions=True, velocities=True)
+    velocity_unit = unit.nanometer / unit.picosecond
+    return Checkpoint(
+        state.getPositions(asNumpy=True).value_in_unit(unit.nanometer),
+        state.getVelocities(asNumpy=True).value_in_unit(velocity_unit),
+        np.array(state.getPeriodicBoxVectors(asNumpy=True).value_in_unit(unit.nanometer)),
+    )
+
+
+def free_degrees(system: Any) -> int:
+    """Return the degrees of freedom that have a temperature: not those of a box kept at rest."""
     fixed_momentum = any(isinstance(force, openmm.CMMotionRemover) for force in system.getForces())
     return max(1, degrees_of_freedom(system) - (3 if fixed_momentum else 0))

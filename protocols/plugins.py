@@ -33,8 +33,11 @@ _MODULES = (
     "protocols.interface",
     "protocols.minimisation",
     "protocols.parameterise",
+    "protocols.rescaling",
     "protocols.simulation",
     "protocols.slab",
+    "protocols.transport",
+    "protocols.transport_analysis",
 )
 
 

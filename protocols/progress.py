@@ -13,8 +13,8 @@ from rich.live import Live
 from rich.table import Table
 
 from protocols.locking import LOCK_NAME
+from protocols.pace import PROGRESS_NAME
 from protocols.run import GraphRun
-from protocols.simulation import PROGRESS_NAME
 
 __all__ = ["RunningSimulation", "Watcher", "describe_summary", "read_progress", "show_progress"]
 

@@ -35,6 +35,7 @@ __all__ = [
     "exact_text",
     "is_less",
     "quantity",
+    "ratio",
     "unit_symbol",
 ]
 
@@ -128,6 +129,11 @@ def canonical(value: Quantity) -> str:
 def is_less(first: Quantity, second: Quantity) -> bool:
     """Compare two quantities of one dimension, which pint does slowly."""
     return _in_base_units(first.magnitude, first.units) < _in_base_units(second.magnitude, second.units)
+
+
+def ratio(first: Quantity, second: Quantity) -> float:
+    """Return how many times the second quantity the first one is."""
+    return float((first / second).to("dimensionless").magnitude)
 
 
 @lru_cache(maxsize=10_000)  # conversions are slow, and the same few settings come again and again

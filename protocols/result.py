@@ -41,12 +41,13 @@ class PropertyResult:
         The mean speed of one production simulation.
     trajectory_files
         Of the production runs in order, if asked for, each beside its ``topology.pdb``.
-    details
-        What else was found on the way, such as the densities of both phases of a slab.
     rounds
         How many production runs each replica had.
     mole_fractions
         In the box, by SMILES; counts are whole, so that they may differ from what was asked for.
+    details
+        What else the simulations gave on the way to the value, by name, such as the densities of both phases
+        of a slab.
     """
 
     property: Property
@@ -61,9 +62,9 @@ class PropertyResult:
     platform: str | None = None
     ns_per_day: float | None = None
     trajectory_files: tuple[Path, ...] = ()
-    details: dict[str, Quantity] = field(default_factory=dict)
     rounds: tuple[int, ...] = ()
     mole_fractions: dict[str, float] = field(default_factory=dict)
+    details: dict[str, Quantity] = field(default_factory=dict)
 
     def __str__(self) -> str:
         if self.value is None:

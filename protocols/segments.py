@@ -7,8 +7,10 @@ import io
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +25,7 @@ __all__ = ["Checkpoint", "Segment", "SegmentStore"]
 _INFO, _FRAMES, _CHECKPOINT, _PIECE = "segment.json", "frames.csv", "checkpoint.npz", "trajectory"
 _GONE = (FileNotFoundError, NotADirectoryError, IsADirectoryError)  # other errors of the disk may pass
 _CHECKPOINTS_KEPT = 2  # the last but one, too, in case the last is damaged
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,22 +138,34 @@ class SegmentStore:
         return checkpoint
 
     def commit(
-        self, frames: list[str], seconds: float, platform: str, end: Checkpoint, piece: Path | None = None
+        self,
+        frames: list[str],
+        seconds: float,
+        platform: str,
+        end: Checkpoint,
+        *,
+        piece: Path | None = None,
+        more: Mapping[str, str] = _NONE,
     ) -> None:
         """Add a segment; it is there whole or not at all, and on disk when this returns.
 
         Parameters
         ----------
         frames
-            Rows of the table.
-        seconds, platform
-            How long it took, and where.
+            The rows of its table.
+        seconds
+            Wall-clock time that the steps took.
+        platform
+            Name of the OpenMM platform.
         end
-            Where the next one starts.
+            From which the next one starts.
         piece
             A file with what it adds to the trajectory.
+        more
+            The content of further files by name, the same ones in each segment.
         """
-        files = {_FRAMES: "".join(frames).encode(), _CHECKPOINT: end.to_bytes()}
+        files = {name: text.encode() for name, text in more.items()}
+        files |= {_FRAMES: "".join(frames).encode(), _CHECKPOINT: end.to_bytes()}
         digests = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
         length = 0
         if self._trajectory is not None and piece is not None:
@@ -174,15 +189,15 @@ class SegmentStore:
         self.segments.append(segment)
         self._drop_old_checkpoint()
 
-    def frames(self) -> str:
-        """Return the rows of all segments.
+    def frames(self, name: str = _FRAMES) -> str:
+        """Return the rows of all segments, or what one of their further files has, one after the other.
 
         Raises
         ------
         CorruptFileError
             A file is not what was written.
         """
-        return "".join(self._checked(i, _FRAMES).decode() for i in range(len(self.segments)))
+        return "".join(self._checked(i, name).decode() for i in range(len(self.segments)))
 
     def _drop_old_checkpoint(self) -> None:
         if len(self.segments) > _CHECKPOINTS_KEPT:
@@ -204,7 +219,8 @@ class SegmentStore:
             segment = Segment(**info)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise CorruptFileError(f"{path}: {error}") from error
-        self._compare(index, _FRAMES, segment)
+        for name in segment.digests.keys() - {_CHECKPOINT, _PIECE}:
+            self._compare(index, name, segment)
         if self._trajectory is not None:
             self._trajectory.check(self.trajectory_bytes, segment.trajectory_bytes, segment.digests[_PIECE])
         return segment

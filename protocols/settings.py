@@ -19,13 +19,15 @@ from protocols.quantities import (
     describe_quantity,
     is_less,
     quantity,
+    ratio,
 )
 
-__all__ = ["DynamicsSettings", "InteractionSettings", "SimulationSettings"]
+__all__ = ["DynamicsSettings", "InteractionSettings", "SimulationSettings", "TransportSettings"]
 
 _M = TypeVar("_M", bound=Model)
 _AVOGADRO = 6.02214076e23
 _TRAJECTORY_INTERVAL = quantity("10 ps")
+_LEAST_LAGS, _ROUNDING = 20, 1e-9
 
 
 class InteractionSettings(Model):
@@ -120,7 +122,45 @@ class DynamicsSettings(Model):
         return self.model_copy(update={"trajectory": None, "trajectory_interval": _TRAJECTORY_INTERVAL})
 
 
-class SimulationSettings(InteractionSettings, DynamicsSettings):
+class TransportSettings(Model):
+    """The segments of constant energy (NVE) that diffusion and viscosity are measured in.
+
+    Parameters
+    ----------
+    nve_time
+        Of each segment. Displacements are fitted between a tenth and a half of it, and the correlations of
+        the pressure are integrated over a tenth: 4 ps suffice for water and other thin liquids at room
+        temperature; viscous ones need more, and say so in their status.
+    nve_segments
+        Of each replica; with a target, of each round.
+    nve_spacing
+        Langevin dynamics with new velocities before each segment, so that segments are independent.
+    stress_interval
+        Time between pressure tensors. One costs as much as ten to twenty steps; 20 fs resolves the
+        librations of rigid water, and simple liquids such as argon allow 100 fs.
+    displacement_interval
+        Time between positions for mean squared displacements; rounded to a multiple of the stress_interval.
+    """
+
+    nve_time: Time = quantity("40 ps")
+    nve_segments: Annotated[int, Field(ge=1)] = 10
+    nve_spacing: Time = quantity("4 ps")
+    stress_interval: Time = quantity("20 fs")
+    displacement_interval: Time = quantity("0.2 ps")
+
+    @model_validator(mode="after")
+    def _enough_lags(self) -> TransportSettings:
+        for name in ("displacement_interval", "stress_interval"):
+            interval = getattr(self, name)
+            if ratio(self.nve_time, interval) < _LEAST_LAGS * (1 - _ROUNDING):
+                raise InputError(
+                    f"nve_time: {describe_quantity(self.nve_time)} is not allowed; it must be at least "
+                    f"{_LEAST_LAGS} times the {name}, {describe_quantity(interval)}"
+                )
+        return self
+
+
+class SimulationSettings(InteractionSettings, DynamicsSettings, TransportSettings):
     """How the simulations behind a property are made.
 
     Parameters
@@ -161,6 +201,11 @@ class SimulationSettings(InteractionSettings, DynamicsSettings):
     def dynamics(self) -> DynamicsSettings:
         """The part that moves it."""
         return self._part(DynamicsSettings)
+
+    @cached_property
+    def transport(self) -> TransportSettings:
+        """The part that measures diffusion and viscosity."""
+        return self._part(TransportSettings)
 
     def _part(self, kind: type[_M]) -> _M:
         return kind(**{name: getattr(self, name) for name in kind.model_fields})

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import math
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar
@@ -15,8 +11,9 @@ from pydantic import Field, model_validator
 from protocols.engine import Engine
 from protocols.errors import InputError
 from protocols.observers import Observer
+from protocols.pace import PROGRESS_NAME, ProgressFile, ns_per_day
 from protocols.protocol import Protocol
-from protocols.quantities import Quantity, Time, describe_quantity, is_less, quantity
+from protocols.quantities import Quantity, Time, describe_quantity, is_less, quantity, ratio
 from protocols.references import OutputReference
 from protocols.segments import Checkpoint, SegmentStore
 from protocols.settings import DynamicsSettings
@@ -26,13 +23,11 @@ from protocols.trajectory import Trajectory
 from workflow_backends.platforms import select_platform
 from workflow_backends.resources import ComputeResources
 
-__all__ = ["PROGRESS_NAME", "OpenMMSimulation"]
+__all__ = ["OpenMMSimulation"]
 
-PROGRESS_NAME = "progress.json"
 _TOPOLOGY_NAME = "topology.pdb"
 
 _SEGMENT_ON_CPU, _SEGMENT_ON_GPU = quantity("10 ps"), quantity("200 ps")
-_PROGRESS_EVERY_S = 1.0
 
 
 class OpenMMSimulation(Protocol):
@@ -162,7 +157,7 @@ class OpenMMSimulation(Protocol):
             frames=plan.frames,
             platform=choice.name,
             platform_reason=choice.reason,
-            ns_per_day=plan.nanoseconds(plan.frames * plan.steps_a_frame) * 86400 / seconds,
+            ns_per_day=ns_per_day(plan.frames * plan.steps_a_frame, plan.timestep_ps, seconds),
         )
 
     def _trajectory(self, directory: Path, engine: Engine, plan: _Plan) -> Trajectory | None:
@@ -188,7 +183,12 @@ class OpenMMSimulation(Protocol):
         trajectory: Trajectory | None,
     ) -> Checkpoint:
         checkpoint = store.recover()
-        progress = _Progress(progress_file, plan, store.number_of_frames * plan.steps_a_frame)
+        progress = ProgressFile(
+            progress_file,
+            steps=plan.frames * plan.steps_a_frame,
+            done=store.number_of_frames * plan.steps_a_frame,
+            timestep_ps=plan.timestep_ps,
+        )
         while store.number_of_frames < plan.frames or checkpoint is None:
             done = store.number_of_frames
             frames = min(plan.frames_a_segment, plan.frames - done)
@@ -198,7 +198,7 @@ class OpenMMSimulation(Protocol):
             rows, seconds = engine.run(done + 1, frames, plan.steps_a_frame, progress.report, trajectory)
             checkpoint = engine.checkpoint()
             piece = None if trajectory is None else trajectory.end_piece()
-            store.commit(rows, seconds, engine.platform, checkpoint, piece)
+            store.commit(rows, seconds, engine.platform, checkpoint, piece=piece)
         return checkpoint
 
 
@@ -215,42 +215,12 @@ class _Plan:
     @classmethod
     def of(cls, dynamics: DynamicsSettings, total: Quantity, *, on_cpu: bool) -> _Plan:
         segment = dynamics.segment_time or (_SEGMENT_ON_CPU if on_cpu else _SEGMENT_ON_GPU)
-        steps_a_frame = max(1, round(_ratio(dynamics.output_interval, dynamics.timestep)))
+        steps_a_frame = max(1, round(ratio(dynamics.output_interval, dynamics.timestep)))
         frame = steps_a_frame * dynamics.timestep
         return cls(
             timestep_ps=float(dynamics.timestep.to("ps").magnitude),
             steps_a_frame=steps_a_frame,
-            frames=max(1, round(_ratio(total, frame))),
-            frames_a_segment=max(1, round(_ratio(segment, frame))),
-            frames_a_trajectory_frame=max(1, round(_ratio(dynamics.trajectory_interval, frame))),
+            frames=max(1, round(ratio(total, frame))),
+            frames_a_segment=max(1, round(ratio(segment, frame))),
+            frames_a_trajectory_frame=max(1, round(ratio(dynamics.trajectory_interval, frame))),
         )
-
-    def nanoseconds(self, steps: int) -> float:
-        return steps * self.timestep_ps / 1000
-
-
-def _ratio(long: Quantity, short: Quantity) -> float:
-    return float((long / short).to("dimensionless").magnitude)
-
-
-class _Progress:
-    """Tells other processes, at most once a second, how far the simulation is."""
-
-    def __init__(self, file: Path, plan: _Plan, done: int) -> None:
-        self._file = file
-        self._plan = plan
-        self._first, self._began, self._last = done, time.monotonic(), -math.inf
-
-    def report(self, step: int) -> None:
-        now = time.monotonic()
-        if now - self._last < _PROGRESS_EVERY_S:
-            return
-        self._last = now
-        elapsed = max(now - self._began, 1e-9)
-        data = {
-            "steps_done": step,
-            "steps_total": self._plan.frames * self._plan.steps_a_frame,
-            "ns_per_day": self._plan.nanoseconds(step - self._first) * 86400 / elapsed,
-        }
-        with contextlib.suppress(OSError):  # nothing depends on it, and a full disk may have space again
-            write_atomically(self._file, json.dumps(data))

@@ -18,11 +18,15 @@ from protocols.settings import SimulationSettings
 from protocols.simulation import OpenMMSimulation
 from protocols.state import ThermodynamicState
 from protocols.substance import Substance
+from protocols.transport import OpenMMTransportSimulation
 
-__all__ = ["Property", "PropertyWorkflow", "Replicas"]
+__all__ = ["Property", "PropertyWorkflow", "Replicas", "Runs"]
 
 Replicas = tuple[tuple[OpenMMSimulation, ...], ...]
 """Production runs of one system at one state: one tuple a replica, each run going on where the last ended."""
+
+Runs = tuple[tuple[OpenMMSimulation | OpenMMTransportSimulation, ...], ...]
+"""As `Replicas`, or the same at constant energy."""
 
 
 class PropertyWorkflow(NamedTuple):
@@ -39,11 +43,11 @@ class PropertyWorkflow(NamedTuple):
     """
 
     result: Protocol
-    simulations: Replicas
+    simulations: Runs
     number_of_liquids: int = 1
 
     @property
-    def liquids(self) -> tuple[Replicas, ...]:
+    def liquids(self) -> tuple[Runs, ...]:
         """The replicas of each liquid."""
         replicas = len(self.simulations) // self.number_of_liquids
         return tuple(

@@ -16,7 +16,14 @@ from protocols.state import ThermodynamicState
 from protocols.substance import Substance
 from protocols.topology import Molecule
 
-__all__ = ["equilibrated_liquids", "liquid_replicas", "production"]
+__all__ = [
+    "check_liquid",
+    "equilibrated_liquid",
+    "equilibrated_liquids",
+    "liquid_replicas",
+    "packed_liquid",
+    "production",
+]
 
 
 def liquid_replicas(
@@ -59,13 +66,16 @@ def equilibrated_liquids(
 
     Parameters and errors are those of `liquid_replicas`, with the number of replicas.
     """
-    _check(substance, force_field, settings)
-    return [_equilibrated(number, substance, state, force_field, settings) for number in range(replicas)]
+    check_liquid(substance, force_field, settings)
+    return [
+        equilibrated_liquid(number, substance, state, force_field, settings) for number in range(replicas)
+    ]
 
 
 # Sweeps over states ask for the same box again and again.
 @lru_cache(maxsize=1000)
-def _check(substance: Substance, force_field: OpenMMForceField, settings: SimulationSettings) -> None:
+def check_liquid(substance: Substance, force_field: OpenMMForceField, settings: SimulationSettings) -> None:
+    """Raise InputError if the force field does not cover a component, or the box is too small."""
     for component in substance.components:
         force_field.check_covers(component.smiles)
     counts = substance.counts(settings.number_of_molecules)
@@ -78,14 +88,8 @@ def _relaxed(
     number: int, substance: Substance, force_field: OpenMMForceField, settings: SimulationSettings
 ) -> tuple[BuildOpenMMSystem, OpenMMEnergyMinimisation]:
     """Return the protocols that give one replica its system and its first state."""
-    packed = BuildCoordinatesPackmol(
-        substance=substance,
-        number_of_molecules=settings.number_of_molecules,
-        density=settings.initial_density,
-        seed=derived_seed(settings.seed, "packing", number),
-    )
     built = BuildOpenMMSystem(
-        coordinates_file=packed.output.coordinates_file,
+        coordinates_file=packed_liquid(number, substance, settings).output.coordinates_file,
         force_field=force_field,
         interactions=settings.interactions,
     )
@@ -95,13 +99,24 @@ def _relaxed(
     return built, relaxed
 
 
-def _equilibrated(
+def packed_liquid(number: int, substance: Substance, settings: SimulationSettings) -> BuildCoordinatesPackmol:
+    """Return the protocol that packs the box of one replica, by its number from 0."""
+    return BuildCoordinatesPackmol(
+        substance=substance,
+        number_of_molecules=settings.number_of_molecules,
+        density=settings.initial_density,
+        seed=derived_seed(settings.seed, "packing", number),
+    )
+
+
+def equilibrated_liquid(
     number: int,
     substance: Substance,
     state: ThermodynamicState,
     force_field: OpenMMForceField,
     settings: SimulationSettings,
 ) -> OpenMMSimulation:
+    """Return the simulation that equilibrates one replica, by its number from 0."""
     built, relaxed = _relaxed(number, substance, force_field, settings)
     return OpenMMSimulation(
         system_file=built.output.system_file,

@@ -6,10 +6,10 @@ import pytest
 from rich.console import Console
 
 from protocols.locking import LOCK_NAME
+from protocols.pace import PROGRESS_NAME
 from protocols.progress import Watcher, show_progress
 from protocols.protocol import Protocol
 from protocols.run import GraphRun
-from protocols.simulation import PROGRESS_NAME
 from protocols.workers import Workers
 
 

@@ -13,6 +13,7 @@ from protocols.groups import ConditionalGroup
 from protocols.placeholders import Collected, Iteration, Previous
 from protocols.plugins import shipped_classes
 from protocols.properties.density import Density
+from protocols.properties.diffusion import SelfDiffusion
 from protocols.properties.surface_tension import SurfaceTension
 from protocols.properties.thermal_expansion import ThermalExpansion
 from protocols.properties.vaporization import EnthalpyOfVaporization
@@ -64,6 +65,7 @@ def document(tmp_path):
     force_field, flexible = OpenMMForceField("tip3p.xml"), SimulationSettings(rigid_water=False)
     workflow = Density(Substance.pure("O"), state).workflow(force_field, SimulationSettings())
     heat = EnthalpyOfVaporization(Substance.pure("O"), state).workflow(force_field, flexible)
+    diffusion = SelfDiffusion(Substance.pure("O"), state).workflow(force_field, SimulationSettings())
     [table] = [run.output.observables_file for run in workflow.simulations[0]]
     files = [table, (table, tmp_path / "observables.csv"), tmp_path / "observables.csv"]
     average = AverageObservable(observable="density", observables_files=files)
@@ -80,6 +82,7 @@ def document(tmp_path):
         workflow.result,
         heat.result,
         expansion.result,
+        diffusion.result,
         average,
         fluctuations,
         group,

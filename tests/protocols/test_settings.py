@@ -16,6 +16,11 @@ from protocols.settings import SimulationSettings, box_edge
         ({"output_interval": "1 fs"},
          "output_interval: 1 fs is not allowed; it must be at least the timestep, 2 fs"),
         ({"cutof": "1 nm"}, "cutof: not an input of SimulationSettings; its inputs are"),
+        ({"nve_time": "3 ps"},
+         "nve_time: 3 ps is not allowed; it must be at least 20 times the displacement_interval, 0.2 ps"),
+        ({"nve_time": "10 ps", "displacement_interval": "0.1 ps", "stress_interval": "0.6 ps"},
+         "nve_time: 10 ps is not allowed; it must be at least 20 times the stress_interval, 0.6 ps"),
+        ({"nve_segments": 0}, "nve_segments: 0 is not allowed"),
         ({"constraints": "all"}, "constraints: 'all' is not allowed"),
     ],
 )  # fmt: skip

@@ -7,8 +7,9 @@ import pytest
 from protocols.analysis import read_observable
 from protocols.errors import InputError, SimulationError
 from protocols.execution import execute_in
+from protocols.pace import PROGRESS_NAME
 from protocols.settings import DynamicsSettings
-from protocols.simulation import PROGRESS_NAME, OpenMMSimulation
+from protocols.simulation import OpenMMSimulation
 from protocols.state import ThermodynamicState
 
 
