@@ -1,5 +1,6 @@
 """Protocols and workflow graphs that estimate physical properties with OpenMM."""
 
+from protocols.alchemy import BuildAlchemicalSystem
 from protocols.analysis import AverageObservable
 from protocols.combination import AverageCombination, WeightedSum
 from protocols.conditions import Condition, Relation
@@ -10,6 +11,7 @@ from protocols.estimate import aestimate, estimate
 from protocols.execution import execute_in
 from protocols.fluctuations import AverageFluctuations, Response
 from protocols.forcefield import OpenMMForceField
+from protocols.free_energy import AlchemicalFreeEnergy
 from protocols.gas import BuildGasMolecule, OpenMMGasSimulation
 from protocols.graph import WorkflowGraph
 from protocols.groups import ConditionalGroup
@@ -22,6 +24,7 @@ from protocols.properties.dielectric_constant import DielectricConstant
 from protocols.properties.excess_volume import ExcessMolarVolume
 from protocols.properties.heat_capacity import IsobaricHeatCapacity
 from protocols.properties.mixing import EnthalpyOfMixing
+from protocols.properties.solvation import SolvationFreeEnergy
 from protocols.properties.thermal_expansion import ThermalExpansion
 from protocols.properties.vaporization import EnthalpyOfVaporization
 from protocols.protocol import Protocol
@@ -31,12 +34,15 @@ from protocols.settings import SimulationSettings
 from protocols.simulation import OpenMMSimulation
 from protocols.state import ThermodynamicState
 from protocols.statistics import Status
-from protocols.substance import Component, Substance
+from protocols.substance import Component, Role, Substance
+from protocols.windows import OpenMMAlchemicalGasSimulation, OpenMMAlchemicalSimulation
 
 __all__ = [
+    "AlchemicalFreeEnergy",
     "AverageCombination",
     "AverageFluctuations",
     "AverageObservable",
+    "BuildAlchemicalSystem",
     "BuildCoordinatesPackmol",
     "BuildGasMolecule",
     "BuildOpenMMSystem",
@@ -55,6 +61,8 @@ __all__ = [
     "IsothermalCompressibility",
     "Iteration",
     "Limits",
+    "OpenMMAlchemicalGasSimulation",
+    "OpenMMAlchemicalSimulation",
     "OpenMMEnergyMinimisation",
     "OpenMMForceField",
     "OpenMMGasSimulation",
@@ -65,7 +73,9 @@ __all__ = [
     "ProtocolsError",
     "Relation",
     "Response",
+    "Role",
     "SimulationSettings",
+    "SolvationFreeEnergy",
     "Status",
     "Substance",
     "ThermalExpansion",

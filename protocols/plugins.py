@@ -24,15 +24,18 @@ ENTRY_POINT_GROUP = "estimate_properties.protocols"
 
 # Where the protocols of this package are; imported when one is asked for.
 _MODULES = (
+    "protocols.alchemy",
     "protocols.analysis",
     "protocols.combination",
     "protocols.coordinates",
     "protocols.fluctuations",
+    "protocols.free_energy",
     "protocols.gas",
     "protocols.groups",
     "protocols.minimisation",
     "protocols.parameterise",
     "protocols.simulation",
+    "protocols.windows",
 )
 
 

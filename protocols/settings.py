@@ -8,6 +8,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import Field, model_validator
 
 from protocols.errors import InputError
+from protocols.lambdas import AlchemicalSettings
 from protocols.model import Model
 from protocols.quantities import (
     Frequency,
@@ -103,7 +104,7 @@ class DynamicsSettings(Model):
         return self
 
 
-class SimulationSettings(InteractionSettings, DynamicsSettings):
+class SimulationSettings(InteractionSettings, DynamicsSettings, AlchemicalSettings):
     """How the simulations behind a property are made.
 
     Parameters

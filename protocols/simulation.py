@@ -21,7 +21,7 @@ from protocols.segments import Checkpoint, SegmentStore
 from protocols.settings import DynamicsSettings
 from protocols.state import ThermodynamicState
 from protocols.storage import write_atomically
-from workflow_backends.platforms import select_platform
+from workflow_backends.platforms import PlatformChoice, select_platform
 from workflow_backends.resources import ComputeResources
 
 __all__ = ["PROGRESS_NAME", "OpenMMSimulation"]
@@ -122,15 +122,7 @@ class OpenMMSimulation(Protocol):
         choice = select_platform(available_resources)
         plan = _Plan.of(self.dynamics, self.simulated_time, on_cpu=choice.name in {"CPU", "Reference"})
         store = SegmentStore(directory / "segments")
-        engine = Engine(
-            system_file=self.system_file,
-            state_file=self.state_file,
-            state=self.state,
-            dynamics=self.dynamics,
-            continues=self.continues,
-            seed=self.seed,
-            choice=choice,
-        )
+        engine = self._engine(choice)
         end = self._run_segments(store, engine, plan, directory / PROGRESS_NAME)
         table, final = directory / "observables.csv", directory / "state.xml"
         write_atomically(table, ",".join(engine.columns) + "\n" + store.frames())
@@ -143,6 +135,17 @@ class OpenMMSimulation(Protocol):
             platform=choice.name,
             platform_reason=choice.reason,
             ns_per_day=plan.nanoseconds(plan.frames * plan.steps_a_frame) * 86400 / seconds,
+        )
+
+    def _engine(self, choice: PlatformChoice) -> Engine:
+        return Engine(
+            system_file=self.system_file,
+            state_file=self.state_file,
+            state=self.state,
+            dynamics=self.dynamics,
+            continues=self.continues,
+            seed=self.seed,
+            choice=choice,
         )
 
     @staticmethod

@@ -9,6 +9,7 @@ from protocols.coordinates import BuildCoordinatesPackmol
 from protocols.forcefield import OpenMMForceField
 from protocols.minimisation import OpenMMEnergyMinimisation
 from protocols.parameterise import BuildOpenMMSystem
+from protocols.protocol import inputs_of
 from protocols.randomness import derived_seed
 from protocols.settings import SimulationSettings
 from protocols.simulation import OpenMMSimulation
@@ -16,7 +17,7 @@ from protocols.state import ThermodynamicState
 from protocols.substance import Substance
 from protocols.topology import Molecule
 
-__all__ = ["liquid_replicas", "production"]
+__all__ = ["check_liquid", "liquid_replicas", "production", "relaxed_box"]
 
 
 def liquid_replicas(
@@ -40,7 +41,7 @@ def liquid_replicas(
     InputError
         The force field does not cover a component, or the box would be too small for the cutoff.
     """
-    _check(substance, force_field, settings)
+    check_liquid(substance, force_field, settings)
     chosen = (1,) * settings.least_replicas if rounds is None else rounds
     return tuple(
         production(number, count, _equilibrated(number, substance, state, force_field, settings), settings)
@@ -50,7 +51,8 @@ def liquid_replicas(
 
 # Sweeps over states ask for the same box again and again.
 @lru_cache(maxsize=1000)
-def _check(substance: Substance, force_field: OpenMMForceField, settings: SimulationSettings) -> None:
+def check_liquid(substance: Substance, force_field: OpenMMForceField, settings: SimulationSettings) -> None:
+    """Raise InputError if the force field does not cover it, or its box is too small for the cutoff."""
     for component in substance.components:
         force_field.check_covers(component.smiles)
     counts = substance.counts(settings.number_of_molecules)
@@ -59,10 +61,10 @@ def _check(substance: Substance, force_field: OpenMMForceField, settings: Simula
 
 
 @lru_cache(maxsize=1000)
-def _relaxed(
+def relaxed_box(
     number: int, substance: Substance, force_field: OpenMMForceField, settings: SimulationSettings
 ) -> tuple[BuildOpenMMSystem, OpenMMEnergyMinimisation]:
-    """Return the protocols that give one replica its system and its first state."""
+    """Return the protocols that give one replica, by its number, its system and its first state."""
     packed = BuildCoordinatesPackmol(
         substance=substance,
         number_of_molecules=settings.number_of_molecules,
@@ -87,7 +89,7 @@ def _equilibrated(
     force_field: OpenMMForceField,
     settings: SimulationSettings,
 ) -> OpenMMSimulation:
-    built, relaxed = _relaxed(number, substance, force_field, settings)
+    built, relaxed = relaxed_box(number, substance, force_field, settings)
     return OpenMMSimulation(
         system_file=built.output.system_file,
         state_file=relaxed.output.state_file,
@@ -119,13 +121,13 @@ def production(
         before = runs[-1] if runs else equilibrated
         runs.append(
             type(equilibrated)(
-                system_file=before.system_file,
-                state_file=before.output.state_file,
-                state=before.state,
-                simulated_time=settings.production_time,
-                dynamics=settings.dynamics,
-                continues=round_number > 0,
-                seed=derived_seed(settings.seed, "production", number, round_number),
+                **inputs_of(equilibrated)
+                | {
+                    "state_file": before.output.state_file,
+                    "simulated_time": settings.production_time,
+                    "continues": round_number > 0,
+                    "seed": derived_seed(settings.seed, "production", number, round_number),
+                }
             )
         )
     return tuple(runs)
