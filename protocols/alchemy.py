@@ -30,9 +30,10 @@ class BuildAlchemicalSystem(Protocol):
 
     ``lambda_electrostatics`` scales the charges of the molecule, those that interact within it included.
     ``lambda_sterics`` scales its Lennard-Jones interactions with others, with a soft core, T. C. Beutler et
-    al., Chem. Phys. Lett. 222, 529 (1994), as openmmtools has it; those within the molecule stay. With both
-    at 1 the energy is that of the given System. Particle-mesh Ewald and the long-range correction are those
-    of the System, at every value.
+    al., Chem. Phys. Lett. 222, 529 (1994), as openmmtools has it; those within the molecule stay.
+    Particle-mesh Ewald and the long-range correction are those of the System, at every value. With both at 1
+    the energy is that of the System, to a millionth: OpenMM's long-range correction counts each molecule with
+    itself, too, which is left out here, since it is the same at every value.
 
     Parameters
     ----------
@@ -144,10 +145,9 @@ def _remove_idle_forces(system: Any) -> None:
     """Remove the custom forces that openmmtools adds and that no pair of particles feels; each costs time."""
     for index in reversed(range(system.getNumForces())):
         force = system.getForce(index)
-        idle = (isinstance(force, openmm.CustomBondForce) and force.getNumBonds() == 0) or (
-            isinstance(force, openmm.CustomNonbondedForce) and not _has_pairs(force)
-        )
-        if idle:
+        bonds = isinstance(force, openmm.CustomBondForce) and force.getNumBonds() == 0
+        pairs = isinstance(force, openmm.CustomNonbondedForce) and not _has_pairs(force)
+        if bonds or pairs:
             system.removeForce(index)
 
 

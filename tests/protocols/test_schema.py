@@ -13,6 +13,7 @@ from protocols.groups import ConditionalGroup
 from protocols.placeholders import Collected, Iteration, Previous
 from protocols.plugins import shipped_classes
 from protocols.properties.density import Density
+from protocols.properties.solvation import SolvationFreeEnergy
 from protocols.properties.vaporization import EnthalpyOfVaporization
 from protocols.protocol import Protocol
 from protocols.schema import workflow_schema
@@ -23,6 +24,7 @@ from protocols.substance import Substance
 from protocols.text import parse_yaml
 
 _PUBLISHED = Path(__file__).parents[2] / "docs" / "schema" / "workflow.json"
+_FORCE_FIELDS = Path(__file__).parents[1] / "force_fields"
 
 
 class Plugged(Protocol):
@@ -68,8 +70,11 @@ def document(tmp_path):
     fluctuations = AverageFluctuations(
         response="thermal expansion", observables_files=files, system_file=table, state=state
     )
+    solvation = SolvationFreeEnergy(Substance.solution("OO", "O"), state).workflow(
+        OpenMMForceField("tip3p.xml", _FORCE_FIELDS / "peroxide.xml"), SimulationSettings()
+    )
     group = _group(workflow.simulations[0][0])
-    ends = [workflow.result, heat.result, average, fluctuations, group, Plugged()]
+    ends = [workflow.result, heat.result, solvation.result, average, fluctuations, group, Plugged()]
     return parse_yaml(WorkflowGraph(ends).to_yaml())
 
 
