@@ -55,7 +55,7 @@ class AlchemicalFreeEnergy(Protocol):
         Parameters
         ----------
         value, standard_error
-            In kJ/mol.
+            In kJ/mol; None where states overlap so little that there is no error to be had.
         overlaps
             Of each state with the next, 0 to 1; below 0.03 nothing is known.
         n_effective
@@ -69,7 +69,7 @@ class AlchemicalFreeEnergy(Protocol):
         """
 
         value: AnyQuantity
-        standard_error: AnyQuantity
+        standard_error: AnyQuantity | None
         overlaps: tuple[float, ...]
         n_effective: float
         statistical_inefficiency: Time
@@ -91,9 +91,10 @@ class AlchemicalFreeEnergy(Protocol):
             [f"lambdas ({electrostatics:g}, {sterics:g})" for electrostatics, sterics in self.states],
             self.minimum_discard,
         )
+        error = found.standard_error
         return self.Outputs(
             value=registry.Quantity(found.value * kt, "kJ/mol"),
-            standard_error=registry.Quantity(found.standard_error * kt, "kJ/mol"),
+            standard_error=None if error is None else registry.Quantity(error * kt, "kJ/mol"),
             overlaps=found.overlaps,
             n_effective=found.n_effective,
             statistical_inefficiency=registry.Quantity(found.statistical_inefficiency * interval, "ps"),

@@ -32,6 +32,7 @@ LEAST_OVERLAP = 0.03
 """Of neighbouring states; P. V. Klimovich, M. R. Shirts and D. L. Mobley, J. Comput. Aided Mol. Des. 29, 397
 (2015)."""
 
+_MOST_ITERATIONS = 300
 _ENOUGH_REPLICAS = 4  # whose scatter is an error by itself
 
 _Array: TypeAlias = NDArray[np.float64]
@@ -44,7 +45,7 @@ class FreeEnergyEstimate:
     Parameters
     ----------
     value, standard_error
-        In units of kT.
+        In units of kT; None where states overlap so little that pymbar finds no error.
     overlaps
         Of each state with the next: the chance that a sample of one is ascribed to the other.
     statistical_inefficiency
@@ -58,7 +59,7 @@ class FreeEnergyEstimate:
     """
 
     value: float
-    standard_error: float
+    standard_error: float | None
     overlaps: tuple[float, ...]
     statistical_inefficiency: float
     n_effective: float
@@ -118,7 +119,7 @@ def free_energy_difference(
         status = Status.too_short if reason else status
     return FreeEnergyEstimate(
         value=value,
-        standard_error=error,
+        standard_error=error if math.isfinite(error) else None,
         overlaps=overlaps,
         statistical_inefficiency=max(window.inefficiency for window in taken),
         n_effective=float(min(effective)),
@@ -174,10 +175,16 @@ def _uncorrelated(replicas: Sequence[_Array], k: int, minimum_discard: float) ->
 
 def _mbar(windows: Sequence[_Array]) -> tuple[float, float, tuple[float, ...]]:
     """Return the free energy of the first state less that of the last, its error, and the overlaps."""
-    estimator = import_late("pymbar").MBAR(
-        np.concatenate(windows).T, np.array([len(samples) for samples in windows])
+    # pymbar's own, but for the number of iterations: where states do not overlap it would take half a minute
+    # to find what no one needs.
+    solvers = (
+        {"method": "hybr"},
+        {"method": "adaptive", "options": {"min_sc_iter": 0, "maxiter": _MOST_ITERATIONS}},
     )
-    differences = estimator.compute_free_energy_differences()
+    counts = np.array([len(samples) for samples in windows])
+    with np.errstate(invalid="ignore"):  # the error is not a number then, which is dealt with
+        estimator = import_late("pymbar").MBAR(np.concatenate(windows).T, counts, solver_protocol=solvers)
+        differences = estimator.compute_free_energy_differences()
     overlap = estimator.compute_overlap()["matrix"]
     # Rounding may leave an overlap of states a little above 1 or below 0.
     overlaps = tuple(float(np.clip(overlap[k, k + 1], 0, 1)) for k in range(len(windows) - 1))

@@ -25,6 +25,13 @@ def test_states_that_do_not_overlap_are_refused_and_named(rng):
     assert np.isfinite(found.value)
 
 
+def test_states_that_do_not_overlap_at_all_keep_a_value_of_some_sort(rng):
+    found = free_energy_difference(shifted(rng, [0, 90], frames=6), ["a", "b"])
+    assert found.status is Status.unconverged
+    assert np.isfinite(found.value)
+    assert found.standard_error is None or found.standard_error > 10
+
+
 def test_states_that_overlap_are_fine(rng):
     found = free_energy_difference(shifted(rng, [0, 1, 2]), ["a", "b", "c"])
     assert (found.status, found.reason) == (Status.converged, "")
@@ -60,7 +67,7 @@ def test_replicas_that_differ_are_told_and_widen_the_error(rng):
     windows = shifted(rng, [0, 1], frames=2000)
     agreed = free_energy_difference(windows, ["a", "b"])
     for window in windows:
-        window[1] = window[1] + [0, 2]
+        window[1] = window[1] + np.array([0, 2])
     found = free_energy_difference(windows, ["a", "b"])
     assert found.status is Status.too_short
     assert "replicas differ by" in found.reason
@@ -71,7 +78,7 @@ def test_with_four_replicas_their_scatter_is_an_error(rng):
     windows = shifted(rng, [0, 1], frames=2000, replicas=4)
     shifts = (-0.09, 0.09, -0.09, 0.09)
     for window in windows:
-        window[:] = [energies + [0, shift] for energies, shift in zip(window, shifts, strict=True)]
+        window[:] = [energies + np.array([0, shift]) for energies, shift in zip(window, shifts, strict=True)]
     found = free_energy_difference(windows, ["a", "b"])
     assert found.standard_error > 0.04
 
