@@ -18,6 +18,7 @@ from protocols.substance import Substance
 from workflow_backends.resources import ComputeResources
 
 FORCE_FIELDS = Path(__file__).parents[1] / "force_fields"
+METHANE_FILE = Path(__file__).parents[2] / "benchmarks" / "validation" / "gaff_methane.xml"
 REFERENCE = ComputeResources(platform="Reference")
 
 
@@ -63,7 +64,7 @@ def systems(tmp_path_factory):
     """Files of System and State, the number of the solute among the molecules, and its particles, by name."""
     home = tmp_path_factory.mktemp("solutions")
     argon = OpenMMForceField("argon.xml")
-    methane = OpenMMForceField("tip3p.xml", FORCE_FIELDS / "methane.xml")
+    methane = OpenMMForceField("tip3p.xml", METHANE_FILE)
     peroxide = OpenMMForceField("tip3p.xml", FORCE_FIELDS / "peroxide.xml")
     gas = execute_in(BuildGasMolecule(smiles="OO", force_field=peroxide), home / "gas", REFERENCE)
     return {

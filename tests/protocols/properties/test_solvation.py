@@ -22,8 +22,9 @@ from protocols.substance import Component
 from protocols.windows import read_energies
 
 FORCE_FIELDS = Path(__file__).parents[2] / "force_fields"
+METHANE_FILE = Path(__file__).parents[3] / "benchmarks" / "validation" / "gaff_methane.xml"
 ARGON = OpenMMForceField("argon.xml")
-METHANE = OpenMMForceField("tip3p.xml", FORCE_FIELDS / "methane.xml")
+METHANE = OpenMMForceField("tip3p.xml", METHANE_FILE)
 PEROXIDE = OpenMMForceField("tip3p.xml", FORCE_FIELDS / "peroxide.xml")
 STATE = ThermodynamicState(temperature="298.15 K", pressure="1 atm")
 IN_ITSELF = SolvationFreeEnergy(
