@@ -35,7 +35,7 @@ def window(alchemical_file, argon_box, **inputs):
         "state_file": argon_box.state_file,
         "state": ThermodynamicState(temperature="90 K", pressure="1 bar"),
         "simulated_time": "0.4 ps",
-        "dynamics": DynamicsSettings(timestep="2 fs", output_interval="0.1 ps", segment_time="0.1 ps"),
+        "dynamics": DynamicsSettings(timestep="2 fs", output_interval="0.1 ps", segment_time="0.2 ps"),
         "seed": 5,
         "states": STATES,
         "window": 1,
