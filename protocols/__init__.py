@@ -1,5 +1,6 @@
 """Protocols and workflow graphs that estimate physical properties with OpenMM."""
 
+from protocols.alchemy import BuildAlchemicalSystem
 from protocols.analysis import AverageObservable
 from protocols.combination import AverageCombination, Logarithm, WeightedSum
 from protocols.conditions import Condition, Relation
@@ -10,6 +11,7 @@ from protocols.estimate import aestimate, estimate
 from protocols.execution import execute_in
 from protocols.fluctuations import AverageFluctuations, Response
 from protocols.forcefield import OpenMMForceField
+from protocols.free_energy import AlchemicalFreeEnergy
 from protocols.gas import BuildGasMolecule, OpenMMGasSimulation
 from protocols.graph import WorkflowGraph
 from protocols.groups import ConditionalGroup
@@ -24,6 +26,7 @@ from protocols.properties.diffusion import SelfDiffusion
 from protocols.properties.excess_volume import ExcessMolarVolume
 from protocols.properties.heat_capacity import IsobaricHeatCapacity
 from protocols.properties.mixing import EnthalpyOfMixing
+from protocols.properties.solvation import SolvationFreeEnergy
 from protocols.properties.surface_tension import SurfaceTension
 from protocols.properties.thermal_expansion import ThermalExpansion
 from protocols.properties.vaporization import EnthalpyOfVaporization
@@ -38,17 +41,20 @@ from protocols.slab import BuildSlab, OpenMMSlabSimulation
 from protocols.state import ThermodynamicState
 from protocols.statistics import Status
 from protocols.structure import radial_distribution
-from protocols.substance import Component, Substance
+from protocols.substance import Component, Role, Substance
 from protocols.transport import OpenMMTransportSimulation
 from protocols.transport_analysis import AverageDiffusion, AverageViscosity
+from protocols.windows import OpenMMAlchemicalGasSimulation, OpenMMAlchemicalSimulation
 
 __all__ = [
+    "AlchemicalFreeEnergy",
     "AverageCombination",
     "AverageDiffusion",
     "AverageFluctuations",
     "AverageObservable",
     "AverageSurfaceTension",
     "AverageViscosity",
+    "BuildAlchemicalSystem",
     "BuildCoordinatesPackmol",
     "BuildGasMolecule",
     "BuildOpenMMSystem",
@@ -69,6 +75,8 @@ __all__ = [
     "Iteration",
     "Limits",
     "Logarithm",
+    "OpenMMAlchemicalGasSimulation",
+    "OpenMMAlchemicalSimulation",
     "OpenMMEnergyMinimisation",
     "OpenMMForceField",
     "OpenMMGasSimulation",
@@ -81,10 +89,12 @@ __all__ = [
     "ProtocolsError",
     "Relation",
     "Response",
+    "Role",
     "ScaleToDensity",
     "SelfDiffusion",
     "ShearViscosity",
     "SimulationSettings",
+    "SolvationFreeEnergy",
     "Status",
     "Substance",
     "SurfaceTension",

@@ -190,7 +190,7 @@ class WeightedSum(Protocol):
         n_effective
             The smallest of the averages.
         status, reason
-            Converged when all averages are; otherwise what is wrong with those that are not, by name.
+            Converged when all averages are; otherwise the first other status, and what is wrong, by name.
         """
 
         value: AnyQuantity
@@ -246,7 +246,9 @@ class WeightedSum(Protocol):
             value=registry.Quantity(math.fsum(_alike(terms, names)), unit),
             standard_error=self._standard_error(unit),
             n_effective=min(self.n_effective),
-            status=Status.too_short if weak else Status.converged,
+            status=next(
+                (status for status in self.statuses if status is not Status.converged), Status.converged
+            ),
             reason="; ".join(f"{name}: {reason}" for name, reason in weak),
         )
 

@@ -21,7 +21,13 @@ from protocols.storage import write_atomically
 from protocols.topology import Molecule, box_topology
 from workflow_backends.resources import ComputeResources
 
-__all__ = ["BuildGasMolecule", "OpenMMGasSimulation", "free_degrees_of_freedom", "rigid_energy"]
+__all__ = [
+    "BuildGasMolecule",
+    "OpenMMGasSimulation",
+    "free_degrees_of_freedom",
+    "molecule_in_vacuum",
+    "rigid_energy",
+]
 
 _CONSTRAINT_TOLERANCE = 1e-8
 # One molecule is too little work for threads, let alone a GPU: three atoms make 2 million steps a second on
@@ -70,7 +76,7 @@ class BuildGasMolecule(Protocol):
 
     def execute(self, directory: Path, available_resources: ComputeResources) -> Outputs:  # noqa: ARG002
         """Write ``system.xml`` and ``state.xml``."""
-        context = _molecule_in_vacuum(self.smiles, self.force_field, self.interactions, self.seed)
+        context = molecule_in_vacuum(self.smiles, self.force_field, self.interactions, self.seed)
         openmm.LocalEnergyMinimizer.minimize(context)
         outputs = self.Outputs(
             system_file=Path(directory) / "system.xml", state_file=Path(directory) / "state.xml"
@@ -98,7 +104,7 @@ def rigid_energy(
 
     It is 0 for a single site and for common water models, whose sites do not interact within a molecule.
     """
-    context = _molecule_in_vacuum(smiles, force_field, interactions, seed=1)
+    context = molecule_in_vacuum(smiles, force_field, interactions, seed=1)
     if _is_flexible(context.getSystem()):
         return None
     energy = context.getState(energy=True).getPotentialEnergy()._value
@@ -120,7 +126,7 @@ def _is_flexible(system: Any) -> bool:
     return bool(3 * moving - system.getNumConstraints() > free)
 
 
-def _molecule_in_vacuum(
+def molecule_in_vacuum(
     smiles: str, force_field: OpenMMForceField, interactions: InteractionSettings, seed: int
 ) -> Any:
     """Return a Context of the molecule that has positions and obeys constraints."""

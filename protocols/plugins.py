@@ -24,10 +24,12 @@ ENTRY_POINT_GROUP = "estimate_properties.protocols"
 
 # Where the protocols of this package are; imported when one is asked for.
 _MODULES = (
+    "protocols.alchemy",
     "protocols.analysis",
     "protocols.combination",
     "protocols.coordinates",
     "protocols.fluctuations",
+    "protocols.free_energy",
     "protocols.gas",
     "protocols.groups",
     "protocols.interface",
@@ -38,6 +40,7 @@ _MODULES = (
     "protocols.slab",
     "protocols.transport",
     "protocols.transport_analysis",
+    "protocols.windows",
 )
 
 

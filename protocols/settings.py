@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self, TypeVar
 from pydantic import Field, model_validator
 
 from protocols.errors import InputError
+from protocols.lambdas import AlchemicalSettings
 from protocols.model import Model
 from protocols.quantities import (
     Frequency,
@@ -160,7 +161,7 @@ class TransportSettings(Model):
         return self
 
 
-class SimulationSettings(InteractionSettings, DynamicsSettings, TransportSettings):
+class SimulationSettings(InteractionSettings, DynamicsSettings, TransportSettings, AlchemicalSettings):
     """How the simulations behind a property are made.
 
     Parameters

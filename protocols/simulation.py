@@ -20,7 +20,7 @@ from protocols.settings import DynamicsSettings
 from protocols.state import ThermodynamicState
 from protocols.storage import write_atomically
 from protocols.trajectory import Trajectory
-from workflow_backends.platforms import select_platform
+from workflow_backends.platforms import PlatformChoice, select_platform
 from workflow_backends.resources import ComputeResources
 
 __all__ = ["OpenMMSimulation"]
@@ -132,16 +132,7 @@ class OpenMMSimulation(Protocol):
         directory = Path(directory)
         choice = select_platform(available_resources)
         plan = _Plan.of(self.dynamics, self.simulated_time, on_cpu=choice.name in {"CPU", "Reference"})
-        engine = Engine(
-            system_file=self.system_file,
-            state_file=self.state_file,
-            state=self.state,
-            dynamics=self.dynamics,
-            continues=self.continues,
-            seed=self.seed,
-            choice=choice,
-            observers=self.observers,
-        )
+        engine = self._engine(choice)
         trajectory = self._trajectory(directory, engine, plan)
         store = SegmentStore(directory / "segments", None if trajectory is None else trajectory.file)
         end = self._run_segments(store, engine, plan, directory / PROGRESS_NAME, trajectory)
@@ -172,6 +163,18 @@ class OpenMMSimulation(Protocol):
             first_step=engine.first_step,
             frames_of_table=plan.frames_a_trajectory_frame,
             steps_a_frame=plan.steps_a_frame,
+        )
+
+    def _engine(self, choice: PlatformChoice) -> Engine:
+        return Engine(
+            system_file=self.system_file,
+            state_file=self.state_file,
+            state=self.state,
+            dynamics=self.dynamics,
+            continues=self.continues,
+            seed=self.seed,
+            choice=choice,
+            observers=self.observers,
         )
 
     @staticmethod

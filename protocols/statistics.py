@@ -6,7 +6,6 @@ Equilibration and statistical inefficiency are pymbar's: J. D. Chodera, J. Chem.
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocols.errors import InputError
+from protocols.late import import_late
 
 __all__ = [
     "SeriesEstimate",
@@ -217,12 +217,4 @@ def why_too_short(
 
 
 def _timeseries() -> Any:
-    """Import pymbar late, since it takes a second, and without its warning about JAX."""
-    logger = logging.getLogger("pymbar")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        from pymbar import timeseries  # noqa: PLC0415
-    finally:
-        logger.setLevel(level)
-    return timeseries
+    return import_late("pymbar.timeseries")

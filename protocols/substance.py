@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
@@ -9,7 +10,14 @@ from pydantic import Field, field_validator, model_validator
 from protocols.errors import InputError
 from protocols.model import Model
 
-__all__ = ["Component", "Substance", "canonical_smiles", "net_charge"]
+__all__ = ["Component", "Role", "Substance", "canonical_smiles", "net_charge"]
+
+
+class Role(StrEnum):
+    """What a component is in a solution."""
+
+    solvent = "solvent"
+    solute = "solute"
 
 
 def canonical_smiles(smiles: str) -> str:
@@ -49,11 +57,14 @@ class Component(Model):
         Of this component among those given by mole fraction, more than 0 and at most 1.
     count
         Instead of a mole fraction: exactly so many molecules, as for a solute.
+    role
+        A solute has a count; one kind of molecule may be both solute and solvent.
     """
 
     smiles: str
     mole_fraction: Annotated[float, Field(gt=0, le=1)] | None = None
     count: Annotated[int, Field(ge=1)] | None = None
+    role: Role = Role.solvent
 
     @field_validator("smiles")
     @classmethod
@@ -64,21 +75,24 @@ class Component(Model):
     def _one_amount(self) -> Component:
         if (self.mole_fraction is None) == (self.count is None):
             raise InputError(f"component {self.smiles}: give either mole_fraction or count")
+        if self.role is Role.solute and self.count is None:
+            raise InputError(f"component {self.smiles}: a solute has a count, not a mole fraction")
         return self
 
 
 class Substance(Model):
-    """A pure substance or a mixture.
+    """A pure substance, a mixture, or a solution.
 
     Parameters
     ----------
     components
-        Sorted by SMILES, so that equal mixtures are equal. Mole fractions, where there are any, sum to 1.
+        Sorted by SMILES and role, so that equal mixtures are equal. Mole fractions, where there are any, sum
+        to 1.
 
     Raises
     ------
     InputError
-        No component, one given twice, or mole fractions that do not sum to 1.
+        No component, one given twice in one role, solutes only, or mole fractions that do not sum to 1.
     """
 
     components: tuple[Component, ...]
@@ -98,19 +112,36 @@ class Substance(Model):
             )
         )
 
+    @classmethod
+    def solution(cls, solute: str, solvent: str) -> Substance:
+        """Return one molecule of the solute among molecules of the solvent, which may be of its own kind."""
+        return cls(
+            components=(
+                Component(smiles=solute, count=1, role=Role.solute),
+                Component(smiles=solvent, mole_fraction=1.0),
+            )
+        )
+
+    @property
+    def solutes(self) -> tuple[Component, ...]:
+        """The components that are solutes."""
+        return tuple(component for component in self.components if component.role is Role.solute)
+
     @field_validator("components")
     @classmethod
     def _consistent(cls, components: tuple[Component, ...]) -> tuple[Component, ...]:
         if not components:
             raise InputError("components: none given; a substance needs at least one")
-        smiles = [component.smiles for component in components]
-        repeated = next((s for s in smiles if smiles.count(s) > 1), None)
+        given = [(component.smiles, component.role) for component in components]
+        repeated = next((smiles for smiles, role in given if given.count((smiles, role)) > 1), None)
         if repeated is not None:
             raise InputError(f"components: {repeated} is given twice; give each molecule once")
+        if all(component.role is Role.solute for component in components):
+            raise InputError("components: solutes only; a solution needs a solvent")
         fractions = [c.mole_fraction for c in components if c.mole_fraction is not None]
         if fractions and abs(sum(fractions) - 1) > 1e-6:
             raise InputError(f"mole_fraction: the fractions sum to {sum(fractions):g}; they must sum to 1")
-        return tuple(sorted(components, key=lambda component: component.smiles))
+        return tuple(sorted(components, key=lambda c: (c.smiles, c.role)))
 
     def counts(self, number_of_molecules: int) -> tuple[int, ...]:
         """Return how many molecules of each component make up a box.
@@ -144,18 +175,20 @@ class Substance(Model):
     def mole_fractions(self, number_of_molecules: int) -> dict[str, float]:
         """Return the mole fractions, by SMILES, in a box of so many molecules, whose counts are whole."""
         counts = self.counts(number_of_molecules)
-        return {
-            component.smiles: count / sum(counts)
-            for component, count in zip(self.components, counts, strict=True)
-        }
+        fractions: dict[str, float] = {}
+        for component, count in zip(self.components, counts, strict=True):
+            fractions[component.smiles] = fractions.get(component.smiles, 0.0) + count / sum(counts)
+        return fractions
 
     def __str__(self) -> str:
-        if len(self.components) == 1:
-            return self.components[0].smiles
-        return " + ".join(_amount(component) for component in self.components)
+        solvents = tuple(component for component in self.components if component.role is Role.solvent)
+        text = solvents[0].smiles if len(solvents) == 1 else " + ".join(map(_amount, solvents))
+        return f"{' + '.join(map(_amount, self.solutes))} in {text}" if self.solutes else text
 
 
 def _amount(component: Component) -> str:
+    if component.role is Role.solute and component.count == 1:
+        return component.smiles
     if component.count is not None:
         return f"{component.count} {component.smiles}"
     return f"{component.mole_fraction:g} {component.smiles}"

@@ -16,6 +16,7 @@ from protocols import (
     IsobaricHeatCapacity,
     IsothermalCompressibility,
     OpenMMForceField,
+    SolvationFreeEnergy,
     Substance,
     ThermalExpansion,
     ThermodynamicState,
@@ -41,6 +42,7 @@ THOL = "equation of state of Thol et al., J. Phys. Chem. Ref. Data 45, 023101 (2
 MOSDEF = "six codes, MoSDeF reproducibility study"
 FORCE_BALANCE = "Wang, Martinez and Pande, J. Phys. Chem. Lett. 5, 1885 (2014)"
 EWALD_1998 = "J. Chem. Phys. 109, 4927 (1998)"
+FREE_SOLV = "FreeSolv 0.52, GAFF 1.8 with AM1-BCC charges in TIP3P"
 BY_DEFINITION = "zero by definition"
 
 
@@ -147,6 +149,10 @@ def _number_density(density: float) -> float:
 
 def _energies(value: float) -> float:
     return value / EPSILON_KJ
+
+
+def _kilocalories(value: float) -> float:
+    return value / 4.184
 
 
 def _boltzmann_constants(value: float) -> float:
@@ -262,6 +268,35 @@ def _methane() -> Group:
     return Group("trappe-methane", rows, OpenMMForceField(str(HERE / "trappe_methane.xml")), settings)
 
 
+def _excess_chemical_potential() -> Group:
+    state = ThermodynamicState(
+        temperature=f"{0.85 * EPSILON_K} K", pressure=f"{0.0076357 * _BAR_OF_REDUCED_PRESSURE} bar"
+    )
+    solution = SolvationFreeEnergy(Substance.solution("[Ar]", "[Ar]"), state)
+    rows = (
+        Row("Lennard-Jones: excess chemical potential, T* 0.85", solution, -3.847, 0.005, NIST_SAT,
+            convert=_energies),
+    )  # fmt: skip
+    settings = LENNARD_JONES | {
+        "initial_density": "1.25 g/mL",
+        "equilibration_time": "20 ps",
+        "production_time": "1 ns",
+        "lambda_sterics": (1, 0.8, 0.65, 0.5, 0.4, 0.32, 0.24, 0.14, 0),
+    }
+    return Group("excess-chemical-potential", rows, OpenMMForceField("argon.xml"), settings)
+
+
+def _hydration() -> Group:
+    state = ThermodynamicState(temperature="298.15 K", pressure="1 atm")
+    hydration = SolvationFreeEnergy(Substance.solution("C", "O"), state)
+    rows = (
+        Row("methane in TIP3P: hydration free energy", hydration, 2.446, 0.006, FREE_SOLV, "kcal/mol",
+            convert=_kilocalories),
+    )  # fmt: skip
+    force_field = OpenMMForceField("tip3p.xml", str(HERE / "gaff_methane.xml"))
+    return Group("hydration", rows, force_field, WATER | {"production_time": "400 ps"})
+
+
 GROUPS = {
     group.name: group
     for group in (
@@ -269,6 +304,8 @@ GROUPS = {
         _saturated(1.0, 0.024950, (0.70094, 0.00006), 5.860, (6.070, 0.8153, 0.24325)),
         _methane(),
         _mixing(),
+        _excess_chemical_potential(),
+        _hydration(),
         _water(
             "spce",
             "spce.xml",

@@ -39,7 +39,8 @@ class PropertyWorkflow(NamedTuple):
     simulations
         The production runs in boxes, one tuple a replica, in order; they say platform and speed.
     number_of_liquids
-        How many liquids they are of: as many replicas each, one liquid after the other.
+        How many liquids they are of: as many replicas each, one liquid after the other. A solution with its
+        solute in another alchemical state counts as another liquid.
     """
 
     result: Protocol

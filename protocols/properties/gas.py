@@ -13,7 +13,7 @@ from protocols.randomness import derived_seed
 from protocols.settings import SimulationSettings
 from protocols.state import ThermodynamicState
 
-__all__ = ["gas_replicas"]
+__all__ = ["gas_replicas", "gas_settings"]
 
 # A box averages over hundreds of molecules at once, the gas has one; it costs next to nothing, so that its
 # error should not be what a property waits for.
@@ -41,17 +41,22 @@ def gas_replicas(
     rounds
         How many production runs each replica has, one after the other; None runs each once.
     """
-    own = settings.without_trajectory().model_copy(
+    own = gas_settings(settings)
+    counts = (1,) * settings.least_replicas if rounds is None else rounds
+    return tuple(
+        production(number, count, _equilibrated(number, smiles, state, force_field, own), own)
+        for number, count in enumerate(counts)
+    )
+
+
+def gas_settings(settings: SimulationSettings) -> SimulationSettings:
+    """Return the settings of a gas beside a liquid: longer runs, random numbers of its own."""
+    return settings.without_trajectory().model_copy(
         update={
             "seed": derived_seed(settings.seed, "gas"),
             "production_time": settings.production_time * _TIMES_AS_LONG,
             "segment_time": settings.segment_time or _SEGMENT,
         }
-    )
-    counts = (1,) * settings.least_replicas if rounds is None else rounds
-    return tuple(
-        production(number, count, _equilibrated(number, smiles, state, force_field, own), own)
-        for number, count in enumerate(counts)
     )
 
 

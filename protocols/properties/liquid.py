@@ -9,6 +9,7 @@ from protocols.coordinates import BuildCoordinatesPackmol
 from protocols.forcefield import OpenMMForceField
 from protocols.minimisation import OpenMMEnergyMinimisation
 from protocols.parameterise import BuildOpenMMSystem
+from protocols.protocol import inputs_of
 from protocols.randomness import derived_seed
 from protocols.settings import SimulationSettings
 from protocols.simulation import OpenMMSimulation
@@ -23,6 +24,7 @@ __all__ = [
     "liquid_replicas",
     "packed_liquid",
     "production",
+    "relaxed_box",
 ]
 
 
@@ -75,7 +77,7 @@ def equilibrated_liquids(
 # Sweeps over states ask for the same box again and again.
 @lru_cache(maxsize=1000)
 def check_liquid(substance: Substance, force_field: OpenMMForceField, settings: SimulationSettings) -> None:
-    """Raise InputError if the force field does not cover a component, or the box is too small."""
+    """Raise InputError if the force field does not cover it, or its box is too small for the cutoff."""
     for component in substance.components:
         force_field.check_covers(component.smiles)
     counts = substance.counts(settings.number_of_molecules)
@@ -84,10 +86,10 @@ def check_liquid(substance: Substance, force_field: OpenMMForceField, settings: 
 
 
 @lru_cache(maxsize=1000)
-def _relaxed(
+def relaxed_box(
     number: int, substance: Substance, force_field: OpenMMForceField, settings: SimulationSettings
 ) -> tuple[BuildOpenMMSystem, OpenMMEnergyMinimisation]:
-    """Return the protocols that give one replica its system and its first state."""
+    """Return the protocols that give one replica, by its number, its system and its first state."""
     built = BuildOpenMMSystem(
         coordinates_file=packed_liquid(number, substance, settings).output.coordinates_file,
         force_field=force_field,
@@ -117,7 +119,7 @@ def equilibrated_liquid(
     settings: SimulationSettings,
 ) -> OpenMMSimulation:
     """Return the simulation that equilibrates one replica, by its number from 0."""
-    built, relaxed = _relaxed(number, substance, force_field, settings)
+    built, relaxed = relaxed_box(number, substance, force_field, settings)
     return OpenMMSimulation(
         system_file=built.output.system_file,
         state_file=relaxed.output.state_file,
@@ -150,14 +152,14 @@ def production(
         before = runs[-1] if runs else equilibrated
         runs.append(
             type(equilibrated)(
-                system_file=before.system_file,
-                state_file=before.output.state_file,
-                state=before.state,
-                simulated_time=settings.production_time,
-                dynamics=settings.dynamics,
-                topology_file=before.topology_file,
-                continues=round_number > 0,
-                seed=derived_seed(settings.seed, "production", number, round_number),
+                **inputs_of(equilibrated)
+                | {
+                    "state_file": before.output.state_file,
+                    "simulated_time": settings.production_time,
+                    "dynamics": settings.dynamics,
+                    "continues": round_number > 0,
+                    "seed": derived_seed(settings.seed, "production", number, round_number),
+                }
             )
         )
     return tuple(runs)

@@ -14,6 +14,7 @@ from protocols.placeholders import Collected, Iteration, Previous
 from protocols.plugins import shipped_classes
 from protocols.properties.density import Density
 from protocols.properties.diffusion import SelfDiffusion
+from protocols.properties.solvation import SolvationFreeEnergy
 from protocols.properties.surface_tension import SurfaceTension
 from protocols.properties.thermal_expansion import ThermalExpansion
 from protocols.properties.vaporization import EnthalpyOfVaporization
@@ -26,6 +27,7 @@ from protocols.substance import Substance
 from protocols.text import parse_yaml
 
 _PUBLISHED = Path(__file__).parents[2] / "docs" / "schema" / "workflow.json"
+_FORCE_FIELDS = Path(__file__).parents[1] / "force_fields"
 
 
 class Plugged(Protocol):
@@ -72,6 +74,9 @@ def document(tmp_path):
     fluctuations = AverageFluctuations(
         response="thermal expansion", observables_files=files, system_file=table, state=state
     )
+    solvation = SolvationFreeEnergy(Substance.solution("OO", "O"), state).workflow(
+        OpenMMForceField("tip3p.xml", _FORCE_FIELDS / "peroxide.xml"), SimulationSettings()
+    )
     group = _group(workflow.simulations[0][0])
     expansion = ThermalExpansion(Substance.pure("O"), state, method="finite difference").workflow(
         force_field, SimulationSettings()
@@ -83,6 +88,7 @@ def document(tmp_path):
         heat.result,
         expansion.result,
         diffusion.result,
+        solvation.result,
         average,
         fluctuations,
         group,

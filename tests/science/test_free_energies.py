@@ -1,0 +1,83 @@
+"""Free energies against exact and published values."""
+
+import numpy as np
+import pytest
+
+from protocols import (
+    OpenMMForceField,
+    SimulationSettings,
+    SolvationFreeEnergy,
+    Status,
+    Substance,
+    ThermodynamicState,
+    estimate,
+)
+from protocols.mbar import free_energy_difference
+from workflow_backends import ComputeResources, ParslLocalBackend
+
+EPSILON = 0.99607262  # kJ/mol, of argon.xml
+CONSTANTS = np.array([1.0, 2.0, 4.0, 8.0, 16.0])  # of harmonic oscillators, in kT
+
+
+def oscillators(rng, frames, replicas, constants=CONSTANTS, tau=0.0):
+    """Reduced energies of samples of each oscillator in all, which are correlated over tau frames."""
+    rho = np.exp(-1 / tau) if tau else 0.0
+    windows = []
+    for constant in constants:
+        window = []
+        for _ in range(replicas):
+            x = rng.normal(size=frames)
+            for i in range(1, frames):
+                x[i] = rho * x[i - 1] + np.sqrt(1 - rho**2) * x[i]
+            window.append(constants / 2 * (x[:, np.newaxis] ** 2 / constant))
+        windows.append(window)
+    return windows
+
+
+def names(number):
+    return [f"state {k}" for k in range(number)]
+
+
+@pytest.mark.parametrize(("last", "exact"), [(2, 0.34657), (3, 0.69315), (4, 1.03972), (5, 1.38629)])
+def test_the_free_energy_between_harmonic_oscillators(last, exact):
+    """1/2 ln K above that of K = 1; the first state is counted less the last."""
+    windows = oscillators(np.random.default_rng(last), 4000, 2, CONSTANTS[:last])
+    found = free_energy_difference(windows, names(last))
+    assert found.status is Status.converged
+    assert found.standard_error < 0.02
+    assert abs(found.value + exact) < 3.5 * found.standard_error
+    assert all(0.2 < overlap < 0.5 for overlap in found.overlaps)
+
+
+def test_the_standard_error_is_that_of_many_runs_of_correlated_samples():
+    rng = np.random.default_rng(7)
+    found = [free_energy_difference(oscillators(rng, 1500, 2, tau=4), names(5)) for _ in range(40)]
+    z = np.array([(each.value + 0.5 * np.log(16)) / each.standard_error for each in found])
+    assert 0.75 < np.sqrt((z**2).mean()) < 1.25
+    assert all(each.status is Status.converged for each in found)
+
+
+@pytest.mark.validation
+@pytest.mark.timeout(7200)
+def test_the_excess_chemical_potential_of_the_lennard_jones_liquid(tmp_path):
+    """-3.847(5) epsilon at T* = 0.85 and saturation, rho* = 0.7768: from NIST's SAT-TMMC."""
+    state = ThermodynamicState(temperature=f"{0.85 * 119.8} K", pressure="3.199 bar")
+    settings = SimulationSettings(
+        number_of_molecules=500, initial_density="1.25 g/mL", cutoff="1.0215 nm", timestep="5 fs",
+        output_interval="0.5 ps", segment_time="50 ps", equilibration_time="20 ps",
+        production_time="240 ps", lambda_sterics=(1, 0.8, 0.65, 0.5, 0.4, 0.32, 0.24, 0.14, 0),
+    )  # fmt: skip
+    with ParslLocalBackend(
+        number_of_workers=2, resources_per_worker=ComputeResources(number_of_threads=1)
+    ) as backend:
+        [result] = estimate(
+            [SolvationFreeEnergy(Substance.solution("[Ar]", "[Ar]"), state)],
+            OpenMMForceField("argon.xml"),
+            backend,
+            directory=tmp_path,
+            settings=settings,
+        )
+    assert result.status is Status.converged, str(result)
+    value, error = (x.to("kJ/mol").magnitude / EPSILON for x in (result.value, result.standard_error))
+    assert error < 0.1
+    assert abs(value + 3.847) < 3 * (error**2 + 0.005**2) ** 0.5
