@@ -116,7 +116,7 @@ def free_degrees_of_freedom(
     smiles: str, force_field: OpenMMForceField, interactions: InteractionSettings
 ) -> int:
     """Return the degrees of freedom of a free molecule after constraints: 3 for argon, 6 for rigid water."""
-    return degrees_of_freedom(_molecule_in_vacuum(smiles, force_field, interactions, seed=1).getSystem())
+    return degrees_of_freedom(molecule_in_vacuum(smiles, force_field, interactions, seed=1).getSystem())
 
 
 def _is_flexible(system: Any) -> bool:

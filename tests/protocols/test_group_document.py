@@ -211,7 +211,7 @@ _WRONG = [
     (_document({"halve": 3}), "protocols.group.protocols.halve: it must be a mapping of type, version and"),
     (
         _document({"halve": _HALVE | {"type": "Halv"}}),
-        "protocols.group.protocols.halve: type: 'Halv' is not known; known are Average",
+        "protocols.group.protocols.halve: type: 'Halv' is not known; known are Alchemical",
     ),
     (
         _document({"halve": _HALVE | {"version": 2}}),

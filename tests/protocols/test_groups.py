@@ -486,8 +486,8 @@ def test_an_interrupted_simulation_of_a_group_goes_on_from_its_checkpoint(
     group = extending(argon_box.system_file, argon_box.state_file, "1e-9 kJ/mol", 2)
     commit, committed = SegmentStore.commit, []
 
-    def commit_three(self, *args):
-        commit(self, *args)
+    def commit_three(self, *args, **more):
+        commit(self, *args, **more)
         committed.append(self)
         if len(committed) == 3:
             raise KeyboardInterrupt

@@ -10,7 +10,7 @@ HEADER = b"head"
 
 def commit(store, number, piece):
     piece.write_bytes(bytes([65 + number]) * (number + 1))
-    store.commit([f"{number}\n"], 1.0, "CPU", Checkpoint(*[np.eye(3)] * 3), piece)
+    store.commit([f"{number}\n"], 1.0, "CPU", Checkpoint(*[np.eye(3)] * 3), piece=piece)
 
 
 @pytest.fixture

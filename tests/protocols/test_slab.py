@@ -174,8 +174,8 @@ def test_a_resumed_slab_equals_an_uninterrupted_one(tmp_path, argon_box, monkeyp
     whole = execute_in(protocol, tmp_path / "whole", reference)
     commit = SegmentStore.commit
 
-    def interrupted(self, *arguments):
-        commit(self, *arguments)
+    def interrupted(self, *arguments, **more):
+        commit(self, *arguments, **more)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(SegmentStore, "commit", interrupted)

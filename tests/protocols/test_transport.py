@@ -70,14 +70,14 @@ def test_resumed_equals_uninterrupted(tmp_path, argon_box, relaxed, monkeypatch,
     whole = execute_in(protocol, tmp_path / "whole", REFERENCE)
     commits, commit = [], SegmentStore.commit
 
-    def interrupted(self, *arguments):
+    def interrupted(self, *arguments, **more):
         commits.append(arguments)
         if interrupt_in == "commit":
-            commit(self, *arguments)
+            commit(self, *arguments, **more)
             raise InterruptedRunError
         if len(commits) % 2 == 0:  # the segment is lost before it is written
             raise InterruptedRunError
-        commit(self, *arguments)
+        commit(self, *arguments, **more)
 
     monkeypatch.setattr(SegmentStore, "commit", interrupted)
     interruptions = 0
