@@ -84,11 +84,11 @@ def test_a_resumed_window_equals_an_uninterrupted_one(tmp_path, alchemical_file,
     whole = execute_in(protocol, tmp_path / "whole", REFERENCE)
     commit, calls = SegmentStore.commit, []
 
-    def interrupted(self, *arguments):
+    def interrupted(self, *arguments, **more):
         calls.append(arguments)
         if len(calls) == 2:
             raise InterruptedRunError
-        commit(self, *arguments)
+        commit(self, *arguments, **more)
 
     monkeypatch.setattr(SegmentStore, "commit", interrupted)
     with pytest.raises(InterruptedRunError):
