@@ -43,7 +43,7 @@ def gas_replicas(
     """
     own = settings.model_copy(
         update={
-            "seed": derived_seed(settings.seed, "gas"),
+            "seed": derived_seed(settings.seed, "gas", smiles),
             "production_time": settings.production_time * _TIMES_AS_LONG,
             "segment_time": settings.segment_time or _SEGMENT,
         }

@@ -7,8 +7,11 @@ from functools import lru_cache
 
 from protocols.coordinates import BuildCoordinatesPackmol
 from protocols.forcefield import OpenMMForceField
+from protocols.identity import digest
 from protocols.minimisation import OpenMMEnergyMinimisation
+from protocols.model import Model
 from protocols.parameterise import BuildOpenMMSystem
+from protocols.quantities import Quantity, quantity
 from protocols.randomness import derived_seed
 from protocols.settings import SimulationSettings
 from protocols.simulation import OpenMMSimulation
@@ -55,7 +58,19 @@ def _check(substance: Substance, force_field: OpenMMForceField, settings: Simula
         force_field.check_covers(component.smiles)
     counts = substance.counts(settings.number_of_molecules)
     masses = [Molecule.from_smiles(component.smiles).mass for component in substance.components]
-    settings.check_box(sum(mass * count for mass, count in zip(masses, counts, strict=True)))
+    total = sum(mass * count for mass, count in zip(masses, counts, strict=True))
+    settings.check_box(total, _packing_density(substance, settings))
+
+
+def _packing_density(substance: Substance, settings: SimulationSettings) -> Quantity:
+    """Return the density at which a box has the volume that its components have by themselves."""
+    counts = substance.counts(settings.number_of_molecules)
+    masses, volumes = [], []
+    for component, count in zip(substance.components, counts, strict=True):
+        own = settings.initial_densities.get(component.smiles, settings.initial_density)
+        masses.append(Molecule.from_smiles(component.smiles).mass * count)
+        volumes.append(masses[-1] / float(own.to("g/mL").magnitude))
+    return quantity(f"{sum(masses) / sum(volumes):.6g} g/mL")
 
 
 @lru_cache(maxsize=1000)
@@ -66,8 +81,8 @@ def _relaxed(
     packed = BuildCoordinatesPackmol(
         substance=substance,
         number_of_molecules=settings.number_of_molecules,
-        density=settings.initial_density,
-        seed=derived_seed(settings.seed, "packing", number),
+        density=_packing_density(substance, settings),
+        seed=derived_seed(settings.seed, "packing", _name(substance), number),
     )
     built = BuildOpenMMSystem(
         coordinates_file=packed.output.coordinates_file,
@@ -94,8 +109,14 @@ def _equilibrated(
         state=state,
         simulated_time=settings.equilibration_time,
         dynamics=settings.dynamics,
-        seed=derived_seed(settings.seed, "equilibration", number),
+        # Liquids with equal random numbers would have volumes that correlate.
+        seed=derived_seed(settings.seed, "equilibration", _name(substance), _name(state), number),
     )
+
+
+def _name(model: Model) -> str:
+    """Return a name for the substance or state, the same for equal ones."""
+    return digest(model.identity_content())
 
 
 def production(
@@ -110,9 +131,9 @@ def production(
     rounds
         How many.
     equilibrated
-        The simulation to start from; those that follow are of its kind.
+        The simulation to start from; those that follow are of its kind, and their seeds follow from its own.
     settings
-        Time, dynamics, seed.
+        Time and dynamics.
     """
     runs: list[OpenMMSimulation] = []
     for round_number in range(rounds):
@@ -125,7 +146,7 @@ def production(
                 simulated_time=settings.production_time,
                 dynamics=settings.dynamics,
                 continues=round_number > 0,
-                seed=derived_seed(settings.seed, "production", number, round_number),
+                seed=derived_seed(equilibrated.seed, "production", number, round_number),
             )
         )
     return tuple(runs)

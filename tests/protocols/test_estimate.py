@@ -158,6 +158,8 @@ async def test_the_asynchronous_twin_yields_every_result(tmp_path, backend, with
         ({"properties": [WATER]}, "force_field: argon.xml does not cover O"),
         ({"settings": SimulationSettings(number_of_molecules=20)},
          "cutoff: 0.9 nm is not allowed for 20 molecules"),
+        ({"settings": SimulationSettings(initial_densities={"[Kr]": "2 g/mL"})},
+         "initial_densities: [Kr] is in no property's substance; in them are [Ar]"),
         ({"properties": ["density"]}, "properties: 'density' is not a property"),
         ({"force_field": "argon.xml"}, "force_field: 'argon.xml' is not allowed"),
         ({"properties": [Density(ARGON.substance, ThermodynamicState(temperature="90 K"))]},
