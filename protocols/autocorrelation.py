@@ -76,7 +76,7 @@ def block_means(series: NDArray[np.float64], length: int) -> NDArray[np.float64]
     """Return the means of whole blocks of this length; what is too little for one at the start goes."""
     if length == 1:
         return series
-    return series[len(series) % length :].reshape(-1, length).mean(axis=1)
+    return np.asarray(series[len(series) % length :].reshape(-1, length).mean(axis=1))
 
 
 def is_constant(series: NDArray[np.float64]) -> bool:

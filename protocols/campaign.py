@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from protocols.caveats import checks_of, notes_on
 from protocols.convergence import Convergence, Limits, Verdict
 from protocols.errors import ExecutionError, InputError
 from protocols.forcefield import OpenMMForceField
@@ -164,6 +165,8 @@ class Campaign:
             ns_per_day=sum(item.ns_per_day for item in ran) / len(ran) if ran else None,
             rounds=tuple(len(replica) for replica in workflow.liquids[0]),
             mole_fractions=self.property.substance.mole_fractions(self._settings.number_of_molecules),
+            checks=checks_of(workflow, run),
+            notes=notes_on(self.property.substance, self._settings),
         )
 
     def _failed(self, run: GraphRun) -> PropertyResult:

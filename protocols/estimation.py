@@ -141,6 +141,8 @@ class Estimation:
 
 
 def _check(properties: Sequence[Property], force_field: object, backend: Any) -> None:
+    if isinstance(properties, Property):
+        raise InputError(f"properties: {properties} is not a list; give [{type(properties).__name__}(...)]")
     for item in properties:
         if not isinstance(item, Property):
             raise InputError(f"properties: {item!r} is not a property; give Density(substance, state)")

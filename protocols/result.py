@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import builtins
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from protocols.checks import Check
 from protocols.properties.base import Property
 from protocols.quantities import Quantity, unit_symbol
 from protocols.statistics import Status
@@ -43,6 +45,10 @@ class PropertyResult:
         How many production runs each replica had.
     mole_fractions
         In the box, by SMILES; counts are whole, so that they may differ from what was asked for.
+    checks
+        Temperature and pressure against what was set, and whether each liquid still was one.
+    notes
+        What the standard error leaves out: settings that shift the value, and the size of the box.
     """
 
     property: Property
@@ -58,8 +64,18 @@ class PropertyResult:
     ns_per_day: float | None = None
     rounds: tuple[int, ...] = ()
     mole_fractions: dict[str, float] = field(default_factory=dict)
+    checks: tuple[Check, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @builtins.property  # the name is that of a field
+    def warnings(self) -> tuple[Check, ...]:
+        """The checks that did not pass."""
+        return tuple(check for check in self.checks if not check.passed)
 
     def __str__(self) -> str:
+        return "; ".join([self._value(), *map(str, self.warnings)])
+
+    def _value(self) -> str:
         if self.value is None:
             return f"{self.property}: {self.status}: {self.reason if self.error is None else self.error}"
         number, symbol = self.value.magnitude, unit_symbol(self.value)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from protocols.coordinates import BuildCoordinatesPackmol
+from protocols.errors import InputError
 from protocols.forcefield import OpenMMForceField
 from protocols.identity import digest
 from protocols.minimisation import OpenMMEnergyMinimisation
@@ -16,7 +17,7 @@ from protocols.randomness import derived_seed
 from protocols.settings import SimulationSettings
 from protocols.simulation import OpenMMSimulation
 from protocols.state import ThermodynamicState
-from protocols.substance import Substance
+from protocols.substance import Substance, net_charge
 from protocols.topology import Molecule
 
 __all__ = ["liquid_replicas", "production"]
@@ -41,7 +42,8 @@ def liquid_replicas(
     Raises
     ------
     InputError
-        The force field does not cover a component, or the box would be too small for the cutoff.
+        The force field does not cover a component, the box would be too small for the cutoff, or its ions do
+        not balance.
     """
     _check(substance, force_field, settings)
     chosen = (1,) * settings.least_replicas if rounds is None else rounds
@@ -57,6 +59,12 @@ def _check(substance: Substance, force_field: OpenMMForceField, settings: Simula
     for component in substance.components:
         force_field.check_covers(component.smiles)
     counts = substance.counts(settings.number_of_molecules)
+    charges = [net_charge(component.smiles) for component in substance.components]
+    charge = sum(each * count for each, count in zip(charges, counts, strict=True))
+    if charge != 0:
+        raise InputError(
+            f"substance: a box of {substance} has a net charge of {charge:+d} e; give ions that balance"
+        )
     masses = [Molecule.from_smiles(component.smiles).mass for component in substance.components]
     total = sum(mass * count for mass, count in zip(masses, counts, strict=True))
     settings.check_box(total, _packing_density(substance, settings))

@@ -1,11 +1,12 @@
 import pytest
 
+from protocols.errors import InputError
 from protocols.forcefield import OpenMMForceField
 from protocols.properties.gas import gas_replicas
 from protocols.properties.liquid import liquid_replicas
 from protocols.settings import SimulationSettings
 from protocols.state import ThermodynamicState
-from protocols.substance import Substance
+from protocols.substance import Component, Substance
 
 FORCE_FIELD = OpenMMForceField("argon.xml")
 STATE = ThermodynamicState(temperature="90 K", pressure="1 bar")
@@ -38,6 +39,30 @@ def test_gases_of_two_molecules_have_random_numbers_of_their_own():
     force_field = OpenMMForceField("amber14/tip3p.xml")
     gases = [gas_replicas(smiles, STATE, force_field, SETTINGS) for smiles in ("O", "[Ar]")]
     assert gases[0][0][0].seed != gases[1][0][0].seed
+
+
+SALT = Component(smiles="[Na+]", count=4), Component(smiles="[Cl-]", count=4)
+
+
+@pytest.mark.parametrize(
+    ("components", "message"),
+    [
+        ((Component(smiles="[Na+]", mole_fraction=1.0),),
+         "substance: a box of [Na+] has a net charge of +256 e"),
+        ((Component(smiles="O", mole_fraction=1.0), SALT[1]),
+         "substance: a box of 1 O + 4 [Cl-] has a net charge of -4 e; give ions that balance"),
+    ],
+)  # fmt: skip
+def test_a_charged_box_is_refused(components, message):
+    force_field = OpenMMForceField("amber14/tip3p.xml")
+    with pytest.raises(InputError) as caught:
+        liquid_replicas(Substance(components=components), STATE, force_field, SimulationSettings())
+    assert str(caught.value).startswith(message)
+
+
+def test_a_solution_of_salt_is_not_refused():
+    solution = Substance(components=(Component(smiles="O", mole_fraction=1.0), *SALT))
+    liquid_replicas(solution, STATE, OpenMMForceField("amber14/tip3p.xml"), SimulationSettings())
 
 
 def packing(substance, settings):
