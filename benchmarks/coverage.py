@@ -1,8 +1,8 @@
 """How often 95 % intervals hold the truth, through detection, pooling and the stopping rule.
 
 Run as ``python benchmarks/coverage.py PART... [--runs 2000] [--json FILE]`` with parts `mean`, `variance`,
-`stopping` and `gas`; each adds its rows to the file. ``--plot SVG`` draws what the file has; it needs
-matplotlib.
+`stopping` and `gas`, 40 minutes of one core in all; each adds its rows to the file. ``--table`` prints what
+the file has, ``--plot SVG`` draws it, with matplotlib.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def stopping(runs: int) -> Iterable[Row]:
         about = {
             "part": "stopping",
             "round": length,
-            "target_length": total,
+            "aim": total,
             "length": int(np.median(lengths)),
         }
         yield about | summary(estimates, 0.0)
@@ -157,7 +157,8 @@ def gas(runs: int) -> Iterable[Row]:
     dynamics = DynamicsSettings(
         timestep="4 fs", output_interval="0.02 ps", segment_time="1 ns", barostat_interval=1
     )
-    volumes, responses, effective = [], [], []
+    found: dict[tuple[str, int], list[tuple[float, float | None, bool]]] = {}
+    effective: dict[int, list[float]] = {}
     here = ComputeResources(platform="Reference")
     with tempfile.TemporaryDirectory() as name:
         home = Path(name)
@@ -167,25 +168,47 @@ def gas(runs: int) -> Iterable[Row]:
                 system_file=system_file, state_file=state_file, state=state, simulated_time="24 ps",
                 dynamics=dynamics, seed=seed,
             )  # fmt: skip
-            table = execute_in(run, home / f"run-{seed}", here).observables_file
-            mean = execute_in(
-                AverageObservable(observable="volume", observables_files=(table,)), home / f"v-{seed}", here
-            )
-            response = execute_in(
-                AverageFluctuations(
+            rows = execute_in(run, home / f"run-{seed}", here).observables_file.read_text().splitlines()
+            for part in (1, 6):
+                table = home / f"{seed}-{part}.csv"
+                table.write_text("\n".join(rows[: len(rows) // part]) + "\n")
+                volume = AverageObservable(observable="volume", observables_files=(table,))
+                response = AverageFluctuations(
                     response="isothermal compressibility", observables_files=(table,),
                     system_file=system_file, state=state,
-                ),
-                home / f"k-{seed}", here,
-            )  # fmt: skip
-            effective.append(mean.n_effective)
-            for outputs, found in ((mean, volumes), (response, responses)):
-                found.append(
-                    (outputs.value.magnitude, outputs.standard_error.magnitude, outputs.status == "converged")
-                )
-    about = {"part": "gas", "length": round(2 * float(np.median(effective)))}
-    yield about | {"quantity": "volume"} | summary(volumes, PARTICLES + 1.0)
-    yield about | {"quantity": "compressibility"} | summary(responses, 1 / PRESSURE)
+                )  # fmt: skip
+                for quantity, protocol in (("volume", volume), ("compressibility", response)):
+                    made = execute_in(protocol, home / f"{quantity}-{seed}-{part}", here)
+                    outcome = (
+                        made.value.magnitude,
+                        None if made.standard_error is None else made.standard_error.magnitude,
+                        made.status is Status.converged,
+                    )
+                    found.setdefault((quantity, part), []).append(outcome)
+                    if quantity == "volume":
+                        effective.setdefault(part, []).append(made.n_effective)
+    truths = {"volume": PARTICLES + 1.0, "compressibility": 1 / PRESSURE}
+    for (quantity, part), outcomes in found.items():
+        length = round(2 * float(np.median(effective[part])))
+        about = {"part": "gas", "quantity": quantity, "length": length}
+        yield about | summary(outcomes, truths[quantity])
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Return the rows as tables: coverage, and how many runs were not called too short."""
+    lines = []
+    for part in ("mean", "variance"):
+        for name in dict.fromkeys(row["process"] for row in rows if row["part"] == part):
+            lines += [f"\n{part}, {name}\n", "| replicas |" + "".join(f" {n} |" for n in LENGTHS)]
+            lines.append("|---" * (len(LENGTHS) + 1) + "|")
+            for replicas in (1, 2, 4):
+                cells = [
+                    f" {row['held']:.1f} ({row['converged_and_missed']:.1f} of {row['converged']:.0f}) |"
+                    for row in rows
+                    if (row["part"], row.get("process"), row.get("replicas")) == (part, name, replicas)
+                ]
+                lines.append(f"| {replicas} |" + "".join(cells))
+    return "\n".join(lines + [json.dumps(row) for row in rows if row["part"] in {"stopping", "gas"}])
 
 
 def draw(rows: Sequence[Row], file: Path) -> None:
@@ -225,6 +248,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=2000)
     parser.add_argument("--gases", type=int, default=300)
     parser.add_argument("--json", type=Path, default=Path("coverage.json"))
+    parser.add_argument("--table", action="store_true")
     parser.add_argument("--plot", type=Path)
     arguments = parser.parse_args()
     todo: dict[str, Callable[[], Iterable[Row]]] = {
@@ -238,6 +262,8 @@ def main() -> None:
             print(json.dumps(row), flush=True)
             known = json.loads(arguments.json.read_text()) if arguments.json.exists() else []
             arguments.json.write_text(json.dumps([*known, row], indent=0))
+    if arguments.table:
+        print(table(json.loads(arguments.json.read_text())))
     if arguments.plot is not None:
         draw(json.loads(arguments.json.read_text()), arguments.plot)
 
