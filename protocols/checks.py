@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from protocols.analysis import read_replicas
 from protocols.errors import InputError
 from protocols.particles import molecules
+from protocols.quantities import with_error
 from protocols.state import ThermodynamicState
 from protocols.statistics import pooled_mean
 from protocols.structure import centroids, like_neighbours, median_displacement
@@ -130,7 +131,7 @@ def _set_and_found(
         return
     off = abs(found.mean - wanted)
     passed = off <= max(tolerance, _FAR * found.standard_error)
-    text = f"{found.mean:.5g} +/- {found.standard_error:.1g} {unit}, set to {wanted:.6g} {unit}"
+    text = f"{with_error(found.mean, found.standard_error)} {unit}, set to {wanted:.6g} {unit}"
     yield Check(name, passed, text if passed else f"{text}, which is too far off")
 
 

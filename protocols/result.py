@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import builtins
-import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from protocols.checks import Check
 from protocols.properties.base import Property
-from protocols.quantities import Quantity, unit_symbol
+from protocols.quantities import Quantity, unit_symbol, with_error
 from protocols.statistics import Status
 
 __all__ = ["PropertyResult"]
@@ -86,14 +85,5 @@ class PropertyResult:
             text += " (no standard error)"
         else:
             error = self.standard_error.to(self.value.units).magnitude
-            digits = _decimals(error)
-            text = f"{self.property}: {number:.{digits}f} +/- {error:.{digits}f} {symbol}".rstrip()
+            text = f"{self.property}: {with_error(number, error)} {symbol}".rstrip()
         return text if self.status is Status.converged else f"{text} ({self.status}: {self.reason})"
-
-
-def _decimals(error: float) -> int:
-    """Return the decimals that show one digit of the error, two when that digit is 1."""
-    if error <= 0:
-        return 6
-    exponent = math.floor(math.log10(error))
-    return max(0, -exponent + (1 if error < 2 * 10.0**exponent else 0))
