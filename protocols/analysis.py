@@ -114,18 +114,17 @@ def read_replicas(
         A table has no such column; the message lists those it has.
     """
     replicas = [files if isinstance(files, tuple) else (files,) for files in observables_files]
-    series = [
-        [np.concatenate([read_observable(file, name)[0] for file in files]) for files in replicas]
-        for name in names
-    ]
-    units = [read_observable(replicas[0][0], name)[1] for name in names]
-    return series, units, _frame_interval(replicas[0][0])
+    read = [[_read_columns(file, names)[0] for file in files] for files in replicas]
+    joined = [np.concatenate(tables, axis=1) for tables in read]
+    _, units = _read_columns(replicas[0][0], names, rows=1)
+    by_name = [[series[i] for series in joined] for i in range(len(names))]
+    return by_name, units, _frame_interval(replicas[0][0])
 
 
 def _frame_interval(file: Path) -> float:
     """Return the time between frames in picoseconds."""
-    times, _ = read_observable(file, "time")
-    return float(times[1] - times[0]) if len(times) > 1 else float(times[0])
+    [times], _ = _read_columns(file, ["time"], rows=2)
+    return float(times[-1] - times[0]) if len(times) > 1 else float(times[0])
 
 
 def read_observable(file: Path, name: str) -> tuple[NDArray[np.float64], str]:
@@ -136,11 +135,21 @@ def read_observable(file: Path, name: str) -> tuple[NDArray[np.float64], str]:
     InputError
         The table has no such column; the message lists those it has.
     """
+    [series], [unit] = _read_columns(file, [name])
+    return series, unit
+
+
+def _read_columns(
+    file: Path, wanted: Sequence[str], rows: int | None = None
+) -> tuple[NDArray[np.float64], list[str]]:
+    """Return columns, shape (columns, frames), and their units; of the first rows only where so many."""
     with file.open() as stream:
         header = stream.readline().strip().split(",")
         columns = [column.rstrip(")").partition(" (") for column in header]
         names = [column for column, _, _ in columns]
-        if name not in names:
-            raise InputError(f"observable: {name!r} is not in {file}; it has {', '.join(names)}")
-        index = names.index(name)
-        return np.loadtxt(stream, delimiter=",", usecols=index, ndmin=1), columns[index][2]
+        for name in wanted:
+            if name not in names:
+                raise InputError(f"observable: {name!r} is not in {file}; it has {', '.join(names)}")
+        where = [names.index(name) for name in wanted]
+        data = np.loadtxt(stream, delimiter=",", usecols=where, ndmin=2, max_rows=rows)
+        return data.T, [columns[i][2] for i in where]

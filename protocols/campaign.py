@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from protocols.caveats import checks_of, notes_on
 from protocols.convergence import Convergence, Limits, Verdict
 from protocols.errors import ExecutionError, InputError
 from protocols.forcefield import OpenMMForceField
@@ -166,6 +167,8 @@ class Campaign:
             rounds=tuple(len(replica) for replica in workflow.liquids[0]),
             mole_fractions=self.property.substance.mole_fractions(self._settings.number_of_molecules),
             details=dict(getattr(outputs, "details", {})),
+            checks=checks_of(workflow, run),
+            notes=notes_on(self.property.substance, self._settings),
         )
 
     def _failed(self, run: GraphRun) -> PropertyResult:

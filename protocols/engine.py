@@ -28,6 +28,7 @@ from workflow_backends.platforms import PlatformChoice
 __all__ = ["Engine", "checkpoint_of", "free_degrees", "open_context"]
 
 _SECONDS_A_CALL = 0.5  # so that a signal is served soon
+_STEPS_A_PRESSURE = 500  # at least; one costs as much as two steps
 
 
 def open_context(system: Any, integrator: Any, choice: PlatformChoice) -> Any:
@@ -77,7 +78,7 @@ class Engine:
         self._timestep = float(dynamics.timestep.to("ps").magnitude)
         friction = float(dynamics.friction.to("1/ps").magnitude)
         self._integrator = openmm.LangevinMiddleIntegrator(self._temperature, friction, self._timestep)
-        self._barostat = None
+        self._barostat: Any = None
         if state.pressure is not None:
             pressure = float(state.pressure.to("bar").magnitude)
             self._barostat = openmm.MonteCarloBarostat(
@@ -114,12 +115,14 @@ class Engine:
     def columns(self) -> list[str]:
         """The names of the values in a row, with units.
 
-        The dipole moment of the box is among them where molecules are neutral and charges are fixed.
+        The dipole moment of the box is among them where molecules are neutral and charges are fixed. With a
+        barostat there is the pressure of the virial, in some rows only: it is nan in the others.
         """
         self._open()
         return [
             *("step", "time (ps)", "potential energy (kJ/mol)", "kinetic energy (kJ/mol)", "temperature (K)"),
             *(("volume (nm^3)", "density (g/mL)") if self._periodic else ()),
+            *(() if self._barostat is None else ("pressure (bar)",)),
             *(() if self._charges is None else (f"dipole {axis} (e*nm)" for axis in "xyz")),
             *(column for observer in self._observers for column in observer.columns),
         ]
@@ -212,7 +215,8 @@ class Engine:
                 due = trajectory is not None and trajectory.is_due(frame)
                 positions = due or self._charges is not None or bool(self._observers)
                 state = self._context.getState(energy=True, positions=positions)
-                rows.append(self._row(step, state))
+                with_pressure = frame % max(1, math.ceil(_STEPS_A_PRESSURE / steps_a_frame)) == 0
+                rows.append(self._row(step, state, with_pressure=with_pressure))
                 if trajectory is not None and due:
                     trajectory.write(state)
             except openmm.OpenMMException as error:
@@ -231,7 +235,7 @@ class Engine:
             self._steps_per_second = chunk / max(time.perf_counter() - began, 1e-9)
             steps -= chunk
 
-    def _row(self, step: int, state: Any) -> str:
+    def _row(self, step: int, state: Any, *, with_pressure: bool) -> str:
         potential, kinetic = state.getPotentialEnergy()._value, state.getKineticEnergy()._value
         if not (math.isfinite(potential) and math.isfinite(kinetic)):
             raise SimulationError(
@@ -248,6 +252,8 @@ class Engine:
         if self._periodic:
             volume = state.getPeriodicBoxVolume()._value
             values += [repr(volume), repr(self._mass / volume * DALTON_PER_NM3_IN_G_PER_ML)]
+        if self._barostat is not None:
+            values.append(repr(self._pressure() if with_pressure else math.nan))
         if self._charges is not None:
             # OpenMM keeps molecules whole. Summed row by row, so that equal positions give equal bits.
             dipole = (self._charges[:, np.newaxis] * state.getPositions(asNumpy=True)._value).sum(axis=0)
@@ -255,6 +261,10 @@ class Engine:
         for observer in self._observers:
             values += [repr(value) for value in observer.values(self._context, state)]
         return f"{self._first_step + step},{','.join(values)}\n"
+
+    def _pressure(self) -> float:
+        """Return the pressure of the virial in bar."""
+        return float(self._barostat.computeCurrentPressure(self._context).value_in_unit(unit.bar))
 
     def checkpoint(self) -> Checkpoint:
         """Return where the simulation stands."""

@@ -42,7 +42,9 @@ class Estimation:
         settings: SimulationSettings | None,
         limits: Limits | None,
     ) -> None:
+        settings = settings or SimulationSettings()
         _check(properties, force_field, backend)
+        _check_densities(properties, settings)
         self._directory = Path(directory).resolve()
         self._backend = backend
         self._limits = limits or Limits()
@@ -50,8 +52,7 @@ class Estimation:
         for number, item in enumerate(properties):
             self._numbers.setdefault(item, []).append(number)
         self._campaigns = [
-            Campaign(item, force_field, settings or SimulationSettings(), self._limits, self._directory)
-            for item in self._numbers
+            Campaign(item, force_field, settings, self._limits, self._directory) for item in self._numbers
         ]
         self._stopped = False
         self._run: GraphRun | None = None
@@ -140,6 +141,8 @@ class Estimation:
 
 
 def _check(properties: Sequence[Property], force_field: object, backend: Any) -> None:
+    if isinstance(properties, Property):
+        raise InputError(f"properties: {properties} is not a list; give [{type(properties).__name__}(...)]")
     for item in properties:
         if not isinstance(item, Property):
             raise InputError(f"properties: {item!r} is not a property; give Density(substance, state)")
@@ -147,3 +150,13 @@ def _check(properties: Sequence[Property], force_field: object, backend: Any) ->
         raise InputError(f"force_field: {force_field!r} is not allowed; give OpenMMForceField('tip3p.xml')")
     if backend is not None and not backend.started:
         raise InputError("backend: it is not started; call start() or use it in a with block")
+
+
+def _check_densities(properties: Sequence[Property], settings: SimulationSettings) -> None:
+    known = {component.smiles for item in properties for component in item.substance.components}
+    for smiles in settings.initial_densities:
+        if smiles not in known:
+            raise InputError(
+                f"initial_densities: {smiles} is in no property's substance; in them are "
+                f"{', '.join(sorted(known))}"
+            )

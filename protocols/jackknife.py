@@ -10,22 +10,22 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from protocols.autocorrelation import is_constant, long_run_variance, standard_error_factor
+from protocols.equilibration import equilibration
 from protocols.statistics import (
     DISAGREEMENT,
     MINIMUM_DISCARD,
     SeriesEstimate,
     Status,
     check_replicas,
-    equilibration,
-    inefficiency,
-    is_constant,
     scatter_of_replicas,
-    standard_error_factor,
+    variance_within,
     why_too_short,
 )
 
@@ -92,16 +92,13 @@ def pooled_function(
         reason = "the series is constant"
         return SeriesEstimate(value, None, float(frames), 1.0, discarded, Status.too_short, reason)
     singles = [[x[:, i] for x in around] for i in moving]
-    g_of_singles = [_pooled_inefficiency(series) for series in singles]
-    g_of_pairs = [_pooled_inefficiency([x[:, i] * x[:, j] for x in around]) for i, j in pairs]
-    g = max(*g_of_singles, *g_of_pairs)
+    products = [[x[:, i] * x[:, j] for x in around] for i, j in pairs]
+    g = max(_inefficiency(series) for series in (*singles, *products))
     blocks = Blocks.of(around, math.ceil(_BLOCK_IN_INEFFICIENCIES * g))
     error, pseudo_values = blocks.jackknife(function, centre)
     # A variance alone would not tell replicas that differ in their means, which make it large in both.
     scatter, *disagreements = scatter_of_replicas(pseudo_values, error**2 * blocks.number)
-    for series, g_of_one in zip(singles, g_of_singles, strict=True):
-        variance = float(np.concatenate(series).var())
-        disagreements.append(scatter_of_replicas(series, variance * g_of_one)[1])
+    disagreements += [scatter_of_replicas(series, variance_within(series))[1] for series in singles]
     error *= standard_error_factor(blocks.number - 1)
     if max(disagreements) > DISAGREEMENT:
         error = max(error, scatter)
@@ -111,9 +108,8 @@ def pooled_function(
     return SeriesEstimate(blocks.value(function, centre), error, g, frames / g, discarded, status, reason)
 
 
-def _pooled_inefficiency(replicas: Sequence[_Array]) -> float:
-    lengths = [len(series) for series in replicas]
-    return float(np.average([inefficiency(series) for series in replicas], weights=lengths))
+def _inefficiency(replicas: Sequence[_Array]) -> float:
+    return long_run_variance(replicas).value / float(np.concatenate(replicas).var())
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,10 +140,10 @@ class Blocks:
         for number, series in enumerate(replicas):
             blocks = min(max(_LEAST_BLOCKS, len(series) // length), len(series))
             edges = np.linspace(0, len(series), blocks + 1).astype(np.int64)
+            parts = [series[start:end] for start, end in pairwise(edges)]
             counts.append(np.diff(edges))
-            first.append(np.add.reduceat(series, edges[:-1], axis=0))
-            products = [np.add.reduceat(series * column[:, np.newaxis], edges[:-1]) for column in series.T]
-            second.append(np.stack(products, axis=1))
+            first.append(np.array([part.sum(axis=0) for part in parts]))
+            second.append(np.array([part.T @ part for part in parts]))
             numbers.append(np.full(blocks, number))
         return cls(
             np.concatenate(counts).astype(np.float64),

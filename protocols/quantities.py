@@ -37,6 +37,7 @@ __all__ = [
     "quantity",
     "ratio",
     "unit_symbol",
+    "with_error",
 ]
 
 registry: pint.UnitRegistry[Any] = pint.UnitRegistry()
@@ -243,3 +244,12 @@ Length = Annotated[Quantity, Dimension("length", "0.9 nm")]
 Mass = Annotated[Quantity, Dimension("mass", "1.5 dalton")]
 MassDensity = Annotated[Quantity, Dimension("density", "0.95 g/mL")]
 Force = Annotated[Quantity, Dimension("force", "10 kJ/mol/nm")]
+
+
+def with_error(value: float, error: float) -> str:
+    """Return a value and its error, such as "0.984 +/- 0.002": one digit of the error, two where it is 1."""
+    digits = 6
+    if error > 0:
+        exponent = math.floor(math.log10(error))
+        digits = max(0, -exponent + (1 if error < 2 * 10.0**exponent else 0))
+    return f"{value:.{digits}f} +/- {error:.{digits}f}"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
+import builtins
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from protocols.checks import Check
 from protocols.properties.base import Property
-from protocols.quantities import Quantity, unit_symbol
+from protocols.quantities import Quantity, unit_symbol, with_error
 from protocols.statistics import Status
 
 __all__ = ["PropertyResult"]
@@ -48,6 +49,10 @@ class PropertyResult:
     details
         What else the simulations gave on the way to the value, by name, such as the densities of both phases
         of a slab.
+    checks
+        Temperature and pressure against what was set, and whether each liquid still was one.
+    notes
+        What the standard error leaves out: settings that shift the value, and the size of the box.
     """
 
     property: Property
@@ -65,8 +70,18 @@ class PropertyResult:
     rounds: tuple[int, ...] = ()
     mole_fractions: dict[str, float] = field(default_factory=dict)
     details: dict[str, Quantity] = field(default_factory=dict)
+    checks: tuple[Check, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @builtins.property  # the name is that of a field
+    def warnings(self) -> tuple[Check, ...]:
+        """The checks that did not pass."""
+        return tuple(check for check in self.checks if not check.passed)
 
     def __str__(self) -> str:
+        return "; ".join([self._value(), *map(str, self.warnings)])
+
+    def _value(self) -> str:
         if self.value is None:
             return f"{self.property}: {self.status}: {self.reason if self.error is None else self.error}"
         number, symbol = self.value.magnitude, unit_symbol(self.value)
@@ -77,14 +92,5 @@ class PropertyResult:
             text += " (no standard error)"
         else:
             error = self.standard_error.to(self.value.units).magnitude
-            digits = _decimals(error)
-            text = f"{self.property}: {number:.{digits}f} +/- {error:.{digits}f} {symbol}".rstrip()
+            text = f"{self.property}: {with_error(number, error)} {symbol}".rstrip()
         return text if self.status is Status.converged else f"{text} ({self.status}: {self.reason})"
-
-
-def _decimals(error: float) -> int:
-    """Return the decimals that show one digit of the error, two when that digit is 1."""
-    if error <= 0:
-        return 6
-    exponent = math.floor(math.log10(error))
-    return max(0, -exponent + (1 if error < 2 * 10.0**exponent else 0))

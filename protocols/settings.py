@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from protocols.errors import InputError
 from protocols.lambdas import AlchemicalSettings
@@ -22,6 +22,7 @@ from protocols.quantities import (
     quantity,
     ratio,
 )
+from protocols.substance import canonical_smiles
 
 __all__ = ["DynamicsSettings", "InteractionSettings", "SimulationSettings", "TransportSettings"]
 
@@ -170,6 +171,9 @@ class SimulationSettings(InteractionSettings, DynamicsSettings, TransportSetting
         In the box. 256 waters make a box of 2 nm, which leaves room for a 0.9 nm cutoff.
     initial_density
         At which molecules are packed; NPT finds its own, but a gas-like start may stay a gas.
+    initial_densities
+        Those of pure liquids that need another, by SMILES, such as {"[Ar]": "1.3 g/mL"}. A mixture is packed
+        at the volume that its components have by themselves.
     equilibration_time
         Before production, never analysed.
     production_time
@@ -183,6 +187,9 @@ class SimulationSettings(InteractionSettings, DynamicsSettings, TransportSetting
 
     number_of_molecules: Annotated[int, Field(ge=1)] = 256
     initial_density: MassDensity = quantity("0.95 g/mL")
+    initial_densities: dict[Annotated[str, AfterValidator(canonical_smiles)], MassDensity] = Field(
+        default_factory=dict
+    )
     equilibration_time: Time = quantity("20 ps")
     production_time: Time = quantity("200 ps")
     replicas: Annotated[int, Field(ge=1)] | None = None
@@ -211,9 +218,17 @@ class SimulationSettings(InteractionSettings, DynamicsSettings, TransportSetting
     def _part(self, kind: type[_M]) -> _M:
         return kind(**{name: getattr(self, name) for name in kind.model_fields})
 
-    def check_box(self, total_mass: float) -> None:
-        """Raise InputError if a box of this mass, in g/mol, is too small for the cutoff."""
-        edge = box_edge(total_mass, self.initial_density)
+    def check_box(self, total_mass: float, density: Quantity | None = None) -> None:
+        """Raise InputError if a box of this mass, in g/mol, is too small for the cutoff.
+
+        Parameters
+        ----------
+        total_mass
+            In g/mol.
+        density
+            At which it is packed; None takes the initial_density.
+        """
+        edge = box_edge(total_mass, self.initial_density if density is None else density)
         check_cutoff(self.cutoff, edge, f"{self.number_of_molecules} molecules at the initial density")
 
 

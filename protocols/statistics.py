@@ -1,8 +1,4 @@
-"""From correlated series of several replicas to a mean with a standard error that can be trusted.
-
-Equilibration and statistical inefficiency are pymbar's: J. D. Chodera, J. Chem. Theory Comput. 12, 1799
-(2016); J. D. Chodera et al., J. Chem. Theory Comput. 3, 26 (2007).
-"""
+"""From correlated series of several replicas to a mean with a standard error that can be trusted."""
 
 from __future__ import annotations
 
@@ -10,24 +6,21 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from protocols.autocorrelation import is_constant, long_run_variance, standard_error_factor
+from protocols.equilibration import equilibration
 from protocols.errors import InputError
-from protocols.late import import_late
 
 __all__ = [
     "SeriesEstimate",
     "Status",
     "check_replicas",
-    "equilibration",
-    "inefficiency",
-    "is_constant",
     "pooled_mean",
     "scatter_of_replicas",
-    "standard_error_factor",
+    "variance_within",
     "why_too_short",
 ]
 
@@ -35,11 +28,6 @@ MINIMUM_EFFECTIVE_SAMPLES = 50.0
 MINIMUM_EFFECTIVE_SAMPLES_A_REPLICA = 20.0
 MINIMUM_DISCARD = 0.05
 DISAGREEMENT = 3.0  # standard errors between replicas
-
-_LARGEST_DISCARD = 0.5
-_DETECTION_POINTS = 2000  # pymbar's detection looks at every start that it is given
-_DETECTION_STARTS = 50
-_EXACT_UP_TO = 200_000  # frames; beyond, pymbar looks at ever fewer lags
 
 
 class Status(StrEnum):
@@ -85,10 +73,10 @@ def pooled_mean(
 ) -> SeriesEstimate:
     """Estimate the mean of a stationary series from independent replicas.
 
-    The standard error is sqrt(g s^2 / n) with g averaged over replicas, s^2 the variance about the pooled
-    mean and n the kept frames; it is widened by Student's t for few effective samples, so that 1.96
-    standard errors are an honest 95 % interval, and never smaller than the scatter between replicas shows
-    where these disagree.
+    The squared standard error is the long-run variance, from the autocovariances of all replicas about their
+    common mean, divided by the kept frames. It is widened by Student's t for the degrees of freedom of that
+    variance, so that 1.96 standard errors are an honest 95 % interval, and never smaller than the scatter
+    between replicas shows where these disagree.
 
     Parameters
     ----------
@@ -106,21 +94,20 @@ def pooled_mean(
     discarded = tuple(equilibration(series, minimum_discard) for series in replicas)
     kept = [series[start:] for series, start in zip(replicas, discarded, strict=True)]
     pooled = np.concatenate(kept)
-    mean, variance = float(pooled.mean()), float(pooled.var())
+    mean, frames = float(pooled.mean()), len(pooled)
     if is_constant(pooled):
         return SeriesEstimate(
-            mean, None, float(len(pooled)), 1.0, discarded, Status.too_short, "the series is constant"
+            mean, None, float(frames), 1.0, discarded, Status.too_short, "the series is constant"
         )
-    inefficiencies = [inefficiency(series) for series in kept]
-    g = float(np.average(inefficiencies, weights=[len(series) for series in kept]))
-    n_effective = len(pooled) / g
-    error = math.sqrt(variance / n_effective) * standard_error_factor(n_effective - 1)
-    scatter, disagreement = scatter_of_replicas(kept, variance * g)
-    reason = why_too_short(n_effective, min(len(series) for series in kept) / g, disagreement)
+    long_run = long_run_variance(kept)
+    g = long_run.value / float(pooled.var())
+    error = math.sqrt(long_run.value / frames) * standard_error_factor(long_run.degrees_of_freedom)
+    scatter, disagreement = scatter_of_replicas(kept, variance_within(kept))
+    reason = why_too_short(frames / g, min(map(len, kept)) / g, disagreement)
     if disagreement > DISAGREEMENT:
         error = max(error, scatter)
     status = Status.too_short if reason else Status.converged
-    return SeriesEstimate(mean, error, g, n_effective, discarded, status, reason)
+    return SeriesEstimate(mean, error, g, frames / g, discarded, status, reason)
 
 
 def check_replicas(replicas: Sequence[NDArray[np.float64]]) -> None:
@@ -131,48 +118,13 @@ def check_replicas(replicas: Sequence[NDArray[np.float64]]) -> None:
         raise InputError("replicas: a value is not finite")
 
 
-def standard_error_factor(degrees_of_freedom: float) -> float:
-    """Return by how much a standard error is widened so that 1.96 of it cover 95 %.
-
-    The ratio of the 97.5 % quantiles of Student's t and of the normal distribution, from M. Abramowitz and
-    I. A. Stegun, Handbook of Mathematical Functions, 26.7.5, good to 1 % from 2 degrees of freedom on, which
-    is the least that is used.
-    """
-    z, nu = 1.959963985, max(degrees_of_freedom, 2.0)
-    terms = (
-        (z**3 + z) / 4,
-        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
-        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
-        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
-    )
-    return 1 + sum(term / nu**power for power, term in enumerate(terms, start=1)) / z
-
-
-def is_constant(series: NDArray[np.float64]) -> bool:
-    """Return whether the values differ by no more than rounding."""
-    return bool(np.ptp(series) <= 1e-12 * max(1e-300, float(np.abs(series).max())))
-
-
-def equilibration(series: NDArray[np.float64], minimum_discard: float) -> int:
-    """Return the first frame to keep: what is detected, at least the minimum, at most half."""
-    least = min(math.ceil(minimum_discard * len(series)), len(series) - 1)
-    most = int(_LARGEST_DISCARD * len(series))
-    stride = max(1, len(series) // _DETECTION_POINTS)
-    thinned = series[::stride]
-    if len(thinned) < 10 or is_constant(thinned):
-        return least
-    skip = max(1, len(thinned) // _DETECTION_STARTS)
-    start, _, _ = _timeseries().detect_equilibration(thinned, fast=True, nskip=skip)
-    return max(least, min(int(start) * stride, most))
-
-
-def inefficiency(series: NDArray[np.float64]) -> float:
-    """Return g in frames; a constant or tiny series is one sample."""
-    if len(series) < 4 or is_constant(series):
-        return float(len(series))
-    return min(
-        float(_timeseries().statistical_inefficiency(series, fast=len(series) > _EXACT_UP_TO)), len(series)
-    )
+def variance_within(kept: Sequence[NDArray[np.float64]]) -> float:
+    """Return the long-run variance about each replica's own mean, averaged; 0 if all are constant."""
+    moving = [series for series in kept if not is_constant(series)]
+    if not moving:
+        return 0.0
+    values = [long_run_variance([series]).value for series in moving]
+    return float(np.average(values, weights=[len(series) for series in moving]))
 
 
 def scatter_of_replicas(
@@ -198,7 +150,8 @@ def scatter_of_replicas(
     means = np.array([series.mean() for series in kept])
     lengths = np.array([len(series) for series in kept], dtype=np.float64)
     expected = np.sqrt(variance_of_a_frame * (1 / lengths - 1 / lengths.sum()))
-    deviations = np.abs(means - np.average(means, weights=lengths)) / expected
+    differences = np.abs(means - np.average(means, weights=lengths))
+    deviations = np.divide(differences, expected, out=np.full(len(means), np.inf), where=expected > 0)
     return float(means.std(ddof=1) / math.sqrt(len(means))), float(deviations.max())
 
 
@@ -206,15 +159,12 @@ def why_too_short(
     n_effective: float, n_shortest: float, disagreement: float, enough: float = MINIMUM_EFFECTIVE_SAMPLES
 ) -> str:
     """Say why replicas are too short, from their effective samples and disagreement; empty if not."""
+    reasons = []
     if n_effective < enough:
-        return f"{n_effective:.0f} effective samples of at least {enough:.0f}"
-    if n_shortest < MINIMUM_EFFECTIVE_SAMPLES_A_REPLICA:
+        reasons.append(f"{n_effective:.0f} effective samples of at least {enough:.0f}")
+    elif n_shortest < MINIMUM_EFFECTIVE_SAMPLES_A_REPLICA:
         least = MINIMUM_EFFECTIVE_SAMPLES_A_REPLICA
-        return f"a replica of {n_shortest:.0f} effective samples of at least {least:.0f}"
+        reasons.append(f"a replica of {n_shortest:.0f} effective samples of at least {least:.0f}")
     if disagreement > DISAGREEMENT:
-        return f"replicas differ by {disagreement:.1f} standard errors"
-    return ""
-
-
-def _timeseries() -> Any:
-    return import_late("pymbar.timeseries")
+        reasons.append(f"replicas differ by {disagreement:.1f} standard errors")
+    return ", ".join(reasons)

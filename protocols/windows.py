@@ -86,8 +86,8 @@ class _AlchemicalEngine(Engine):
         """The names of the values in a row, with units."""
         return [*super().columns, *(f"energy in state {k} (kJ/mol)" for k in range(len(self._states)))]
 
-    def _row(self, step: int, state: Any) -> str:
-        row = super()._row(step, state).rstrip("\n")
+    def _row(self, step: int, state: Any, *, with_pressure: bool) -> str:
+        row = super()._row(step, state, with_pressure=with_pressure).rstrip("\n")
         energies = [self._energy(state) for state in self._states]
         self._set(self._states[self._window])
         return f"{row},{','.join(map(repr, energies))}\n"

@@ -53,7 +53,7 @@ def gas_settings(settings: SimulationSettings) -> SimulationSettings:
     """Return the settings of a gas beside a liquid: longer runs, random numbers of its own."""
     return settings.without_trajectory().model_copy(
         update={
-            "seed": derived_seed(settings.seed, "gas"),
+            "seed": derived_seed(settings.seed, "gas", smiles),
             "production_time": settings.production_time * _TIMES_AS_LONG,
             "segment_time": settings.segment_time or _SEGMENT,
         }

@@ -6,15 +6,19 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from protocols.coordinates import BuildCoordinatesPackmol
+from protocols.errors import InputError
 from protocols.forcefield import OpenMMForceField
+from protocols.identity import digest
 from protocols.minimisation import OpenMMEnergyMinimisation
+from protocols.model import Model
 from protocols.parameterise import BuildOpenMMSystem
 from protocols.protocol import inputs_of
+from protocols.quantities import Quantity, quantity
 from protocols.randomness import derived_seed
 from protocols.settings import SimulationSettings
 from protocols.simulation import OpenMMSimulation
 from protocols.state import ThermodynamicState
-from protocols.substance import Substance
+from protocols.substance import Substance, net_charge
 from protocols.topology import Molecule
 
 __all__ = [
@@ -47,7 +51,8 @@ def liquid_replicas(
     Raises
     ------
     InputError
-        The force field does not cover a component, or the box would be too small for the cutoff.
+        The force field does not cover a component, the box would be too small for the cutoff, or its ions do
+        not balance.
     """
     counts = (1,) * settings.least_replicas if rounds is None else rounds
     liquids = equilibrated_liquids(substance, state, force_field, settings, len(counts))
@@ -81,8 +86,26 @@ def check_liquid(substance: Substance, force_field: OpenMMForceField, settings: 
     for component in substance.components:
         force_field.check_covers(component.smiles)
     counts = substance.counts(settings.number_of_molecules)
+    charges = [net_charge(component.smiles) for component in substance.components]
+    charge = sum(each * count for each, count in zip(charges, counts, strict=True))
+    if charge != 0:
+        raise InputError(
+            f"substance: a box of {substance} has a net charge of {charge:+d} e; give ions that balance"
+        )
     masses = [Molecule.from_smiles(component.smiles).mass for component in substance.components]
-    settings.check_box(sum(mass * count for mass, count in zip(masses, counts, strict=True)))
+    total = sum(mass * count for mass, count in zip(masses, counts, strict=True))
+    settings.check_box(total, _packing_density(substance, settings))
+
+
+def _packing_density(substance: Substance, settings: SimulationSettings) -> Quantity:
+    """Return the density at which a box has the volume that its components have by themselves."""
+    counts = substance.counts(settings.number_of_molecules)
+    masses, volumes = [], []
+    for component, count in zip(substance.components, counts, strict=True):
+        own = settings.initial_densities.get(component.smiles, settings.initial_density)
+        masses.append(Molecule.from_smiles(component.smiles).mass * count)
+        volumes.append(masses[-1] / float(own.to("g/mL").magnitude))
+    return quantity(f"{sum(masses) / sum(volumes):.6g} g/mL")
 
 
 @lru_cache(maxsize=1000)
@@ -106,8 +129,8 @@ def packed_liquid(number: int, substance: Substance, settings: SimulationSetting
     return BuildCoordinatesPackmol(
         substance=substance,
         number_of_molecules=settings.number_of_molecules,
-        density=settings.initial_density,
-        seed=derived_seed(settings.seed, "packing", number),
+        density=_packing_density(substance, settings),
+        seed=derived_seed(settings.seed, "packing", _name(substance), number),
     )
 
 
@@ -127,8 +150,14 @@ def equilibrated_liquid(
         simulated_time=settings.equilibration_time,
         dynamics=settings.dynamics.without_trajectory(),
         topology_file=built.output.topology_file,
-        seed=derived_seed(settings.seed, "equilibration", number),
+        # Liquids with equal random numbers would have volumes that correlate.
+        seed=derived_seed(settings.seed, "equilibration", _name(substance), _name(state), number),
     )
+
+
+def _name(model: Model) -> str:
+    """Return a name for the substance or state, the same for equal ones."""
+    return digest(model.identity_content())
 
 
 def production(
@@ -143,9 +172,9 @@ def production(
     rounds
         How many.
     equilibrated
-        The simulation to start from; those that follow are of its kind.
+        The simulation to start from; those that follow are of its kind, and their seeds follow from its own.
     settings
-        Time, dynamics, seed.
+        Time and dynamics.
     """
     runs: list[OpenMMSimulation] = []
     for round_number in range(rounds):
@@ -158,7 +187,7 @@ def production(
                     "simulated_time": settings.production_time,
                     "dynamics": settings.dynamics,
                     "continues": round_number > 0,
-                    "seed": derived_seed(settings.seed, "production", number, round_number),
+                    "seed": derived_seed(equilibrated.seed, "production", number, round_number),
                 }
             )
         )

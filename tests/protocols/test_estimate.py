@@ -76,6 +76,10 @@ def check(result, directory):
     assert result.directory.is_relative_to(directory)
     assert json.loads((result.directory / "result.json").read_text())
     assert str(result).startswith("Density of [Ar] at 90 K, 1 bar: 1.")
+    assert [check.name for check in result.checks][-2:] == ["phase", "mobility"]
+    assert "phase" not in [check.name for check in result.warnings]
+    assert "100 molecules" in result.notes[-1]
+    assert "cutoff 0.8 nm, Lennard-Jones truncated there, with long-range correction" in result.notes[1]
 
 
 def test_a_density_without_a_backend(tmp_path):
@@ -179,6 +183,10 @@ async def test_the_asynchronous_twin_yields_every_result(tmp_path, backend, with
         ({"properties": [WATER]}, "force_field: argon.xml does not cover O"),
         ({"settings": SimulationSettings(number_of_molecules=20)},
          "cutoff: 0.9 nm is not allowed for 20 molecules"),
+        ({"settings": SimulationSettings(initial_densities={"[Kr]": "2 g/mL"})},
+         "initial_densities: [Kr] is in no property's substance; in them are [Ar]"),
+        ({"properties": ARGON},
+         "properties: Density of [Ar] at 90 K, 1 bar is not a list; give [Density(...)]"),
         ({"properties": ["density"]}, "properties: 'density' is not a property"),
         ({"force_field": "argon.xml"}, "force_field: 'argon.xml' is not allowed"),
         ({"properties": [Density(ARGON.substance, ThermodynamicState(temperature="90 K"))]},

@@ -41,7 +41,7 @@ def test_the_standard_errors_of_a_variance_and_of_a_covariance_ratio_are_their_s
         assert errors.mean() == pytest.approx(values.std(), rel=0.15)
         assert values.mean() == pytest.approx(expected, rel=0.02)
         assert np.mean(np.abs(values - expected) < 1.96 * errors) >= 0.9
-        assert np.mean([estimate.status is Status.converged for estimate in estimates]) >= 0.9
+        assert np.mean([estimate.status is Status.converged for estimate in estimates]) >= 0.8
 
 
 def test_the_variance_is_that_about_the_mean_of_all_replicas():

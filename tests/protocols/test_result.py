@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from protocols.checks import Check
 from protocols.errors import ExecutionError
 from protocols.properties.density import Density
 from protocols.quantities import quantity
@@ -47,3 +48,11 @@ def test_a_failed_result_says_so_in_one_line():
         "SimulationError: nan"
     )
     assert str(pickle.loads(pickle.dumps(failed))) == str(failed)
+
+
+def test_a_check_that_failed_stands_in_the_line_and_others_do_not():
+    checks = (Check("temperature", True, "298.2 K"), Check("phase", False, "it boiled"))
+    made = result(checks=checks, notes=("statistical",))
+    assert str(made) == "Density of O at 298.15 K, 1 atm: 0.984 +/- 0.002 g/mL; phase: it boiled"
+    assert made.warnings == checks[1:]
+    assert pickle.loads(pickle.dumps(made)) == made

@@ -46,3 +46,10 @@ def test_a_box_too_small_for_the_cutoff_is_refused_with_the_limit():
     ):
         SimulationSettings(number_of_molecules=64).check_box(64 * 18.015)
     SimulationSettings(number_of_molecules=256).check_box(256 * 18.015)
+
+
+def test_densities_of_pure_liquids_are_by_canonical_smiles():
+    settings = SimulationSettings(initial_densities={"OCC": "0.79 g/mL"})
+    assert settings.initial_densities == {"CCO": quantity("0.79 g/mL")}
+    with pytest.raises(InputError, match=r"smiles: 'XX' does not parse"):
+        SimulationSettings(initial_densities={"XX": "1 g/mL"})

@@ -81,16 +81,6 @@ def ar1(rng, count, length, tau):
 def test_the_statistical_inefficiency_of_a_first_order_process(tau):
     """g = (1 + rho) / (1 - rho) with rho = exp(-1 / tau)."""
     rho = np.exp(-1 / tau)
-    replicas = list(ar1(np.random.default_rng(tau), 4, 20_000, tau))
-    assert pooled_mean(replicas).statistical_inefficiency == pytest.approx((1 + rho) / (1 - rho), rel=0.1)
-
-
-@pytest.mark.parametrize(("length_in_tau", "least"), [(400, 0.90), (100, 0.88)])
-def test_the_interval_covers_the_true_mean(length_in_tau, least):
-    """1.96 standard errors hold the truth in about 95 % of runs of two replicas."""
-    tau, runs = 10, 300
-    rng = np.random.default_rng(length_in_tau)
-    series = ar1(rng, 2 * runs, length_in_tau * tau, tau)
-    estimates = [pooled_mean([series[2 * i], series[2 * i + 1]]) for i in range(runs)]
-    covered = np.mean([abs(e.mean) < 1.96 * e.standard_error for e in estimates])
-    assert least <= covered <= 0.99
+    rng = np.random.default_rng(tau)
+    found = [pooled_mean(list(ar1(rng, 4, 8000, tau))).statistical_inefficiency for _ in range(20)]
+    assert np.mean(found) == pytest.approx((1 + rho) / (1 - rho), rel=0.07)

@@ -43,6 +43,12 @@ def test_properties_of_mixing_share_the_liquids_of_the_mixture_and_of_each_compo
     assert abs(mixing[0].value.magnitude) < 0.5  # of 5.6 kJ/mol that each liquid has
     assert abs(mixing[1].value.magnitude) < 5  # of 29 cm^3/mol
     assert density.mole_fractions == {"[Ar]": 1.0}
+    names = [check.name for check in mixing[0].checks]
+    for liquid in (f"{ARGONS}", "[39Ar]", "[Ar]"):
+        assert f"temperature of {liquid}" in names
+        assert f"phase of {liquid}" in names
+    assert f"mixing of {ARGONS}" in names
+    assert not [check for check in mixing[0].warnings if check.name.startswith(("phase", "mixing"))]
 
 
 def write(path, energy, volume):

@@ -1,0 +1,272 @@
+"""How often 95 % intervals hold the truth, through detection, pooling and the stopping rule.
+
+Run as ``python benchmarks/coverage.py PART... [--runs 2000] [--json FILE]`` with parts `mean`, `variance`,
+`stopping` and `gas`, 40 minutes of one core in all; each adds its rows to the file. ``--table`` prints what
+the file has, ``--plot SVG`` draws it, with matplotlib.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openmm
+from numpy.typing import NDArray
+from scipy.signal import lfilter
+
+from protocols import (
+    AverageFluctuations,
+    AverageObservable,
+    Density,
+    Limits,
+    OpenMMSimulation,
+    Status,
+    Substance,
+    ThermodynamicState,
+    execute_in,
+)
+from protocols.convergence import Convergence
+from protocols.jackknife import pooled_function
+from protocols.settings import DynamicsSettings
+from protocols.statistics import SeriesEstimate, pooled_mean
+from workflow_backends import ComputeResources
+
+Array = NDArray[np.float64]
+Row = dict[str, Any]
+
+LENGTHS = (20, 50, 100, 200, 400, 1000)  # of each replica, in correlation times
+PROCESSES = ("tau 3", "tau 10", "tau 30", "two times", "from 5 sigma")
+ARGON = Substance.pure("[Ar]")
+PARTICLES, TEMPERATURE = 40, 300.0
+PRESSURE = 1.380649e-23 * TEMPERATURE / 1e-27 / 1e5  # in bar, so that kT / p is 1 nm^3
+
+
+def first_order(rng: np.random.Generator, count: int, length: int, tau: float) -> Array:
+    """Return first-order processes of mean 0 and variance 1, shape (count, length)."""
+    rho = np.exp(-1 / tau)
+    noise = rng.normal(size=(count, length))
+    noise[:, 1:] *= np.sqrt(1 - rho**2)
+    return np.asarray(lfilter([1], [1, -rho], noise, axis=1))
+
+
+def process(name: str, rng: np.random.Generator, count: int, length_in_tau: int) -> Array:
+    """Return realisations; lengths are in the longest correlation time."""
+    match name:
+        case "two times":  # a fifth of the variance in a mode that is eight times slower
+            fast, slow = (first_order(rng, count, length_in_tau * 24, tau) for tau in (3, 24))
+            return np.asarray(np.sqrt(0.8) * fast + np.sqrt(0.2) * slow)
+        case "from 5 sigma":  # relaxes to the mean as the process itself does
+            series = first_order(rng, count, length_in_tau * 10, 10)
+            return np.asarray(series + 5 * np.exp(-np.arange(length_in_tau * 10) / 10))
+        case _:
+            tau = int(name.removeprefix("tau "))
+            return first_order(rng, count, length_in_tau * tau, tau)
+
+
+def summary(estimates: Iterable[tuple[float, float | None, bool]], truth: float) -> Row:
+    """Return coverage of values, errors, and whether they are trusted."""
+    found = [(abs(value - truth) < 1.96 * (error or 0.0), good) for value, error, good in estimates]
+    held, good = np.array(found, dtype=bool).T
+    return {
+        "runs": len(found),
+        "held": round(100 * held.mean(), 1),
+        "converged": round(100 * good.mean(), 1),
+        "held_if_converged": round(100 * held[good].mean(), 1) if good.any() else None,
+        "converged_and_missed": round(100 * (good & ~held).mean(), 1),
+    }
+
+
+def of_series(part: str, runs: int, estimate: Callable[[Sequence[Array]], SeriesEstimate]) -> Iterable[Row]:
+    """Estimate every process at every length from one, two and four replicas."""
+    names = PROCESSES if part == "mean" else ("tau 10",)
+    for name in names:
+        for length in LENGTHS:
+            for replicas in (1, 2, 4):
+                rng = np.random.default_rng([len(name), ord(name[-1]), length, replicas])
+                estimates = []
+                for _ in range(runs):
+                    made = estimate(list(process(name, rng, replicas, length)))
+                    estimates.append((made.mean, made.standard_error, made.status is Status.converged))
+                truth = 0.0 if part == "mean" else 1.0
+                about = {"part": part, "process": name, "length": length, "replicas": replicas}
+                yield about | summary(estimates, truth)
+
+
+def variance(replicas: Sequence[Array]) -> SeriesEstimate:
+    """Estimate a variance as properties from fluctuations do."""
+    series = [one[:, np.newaxis] for one in replicas]
+    return pooled_function(series, [(0, 0)], lambda _mean, covariance: float(covariance[0, 0]))
+
+
+def stopping(runs: int) -> Iterable[Row]:
+    """Extend two replicas round by round until the error meets a target, as estimate() does."""
+    state = ThermodynamicState(temperature="90 K", pressure="1 bar")
+    for length, total in ((25, 200), (25, 400), (100, 400), (100, 2000)):
+        target = np.sqrt(2 / total)
+        item = Density(ARGON, state, f"{target} g/mL")
+        estimates, lengths = [], []
+        rng = np.random.default_rng([length, total])
+        for _ in range(runs):
+            judge, rounds = Convergence(item, Limits(rounds=1000)), 0
+            series = process("tau 10", rng, 2, 40 * total)
+            while True:
+                rounds += 1
+                made = pooled_mean(list(series[:, : rounds * length * 10]))
+                verdict = judge.judge(AverageObservable.Outputs.of(made, "g/mL", 1.0), rounds, 0)
+                if verdict.finished:
+                    break
+            estimates.append((made.mean, made.standard_error, verdict.status is Status.converged))
+            lengths.append(2 * rounds * length)
+        about = {
+            "part": "stopping",
+            "round": length,
+            "aim": total,
+            "length": int(np.median(lengths)),
+        }
+        yield about | summary(estimates, 0.0)
+
+
+def ideal_gas(directory: Path) -> tuple[Path, Path]:
+    """Write System and State of particles that do not interact; <V> is (N + 1) kT / p."""
+    edge = (PARTICLES + 1) ** (1 / 3)
+    system, force = openmm.System(), openmm.NonbondedForce()
+    force.setNonbondedMethod(openmm.NonbondedForce.CutoffPeriodic)  # without any cutoff there is no box
+    force.setCutoffDistance(0.3)
+    system.setDefaultPeriodicBoxVectors(*(np.eye(3) * edge))
+    for _ in range(PARTICLES):
+        system.addParticle(40.0)
+        force.addParticle(0.0, 0.3, 0.0)
+    system.addForce(force)
+    platform = openmm.Platform.getPlatformByName("Reference")
+    context = openmm.Context(system, openmm.VerletIntegrator(0.001), platform)
+    context.setPositions(np.random.default_rng(1).uniform(0, edge, (PARTICLES, 3)))
+    files = directory / "system.xml", directory / "state.xml"
+    files[0].write_text(openmm.XmlSerializer.serialize(system))
+    files[1].write_text(openmm.XmlSerializer.serialize(context.getState(positions=True)))
+    return files
+
+
+def gas(runs: int) -> Iterable[Row]:
+    """Simulate an ideal gas at constant pressure; volume and compressibility are known exactly."""
+    state = ThermodynamicState(temperature=f"{TEMPERATURE} K", pressure=f"{PRESSURE} bar")
+    dynamics = DynamicsSettings(
+        timestep="4 fs", output_interval="0.02 ps", segment_time="1 ns", barostat_interval=1
+    )
+    found: dict[tuple[str, int], list[tuple[float, float | None, bool]]] = {}
+    effective: dict[int, list[float]] = {}
+    here = ComputeResources(platform="Reference")
+    with tempfile.TemporaryDirectory() as name:
+        home = Path(name)
+        system_file, state_file = ideal_gas(home)
+        for seed in range(1, runs + 1):
+            run = OpenMMSimulation(
+                system_file=system_file, state_file=state_file, state=state, simulated_time="24 ps",
+                dynamics=dynamics, seed=seed,
+            )  # fmt: skip
+            rows = execute_in(run, home / f"run-{seed}", here).observables_file.read_text().splitlines()
+            for part in (1, 6):
+                table = home / f"{seed}-{part}.csv"
+                table.write_text("\n".join(rows[: len(rows) // part]) + "\n")
+                volume = AverageObservable(observable="volume", observables_files=(table,))
+                response = AverageFluctuations(
+                    response="isothermal compressibility", observables_files=(table,),
+                    system_file=system_file, state=state,
+                )  # fmt: skip
+                for quantity, protocol in (("volume", volume), ("compressibility", response)):
+                    made = execute_in(protocol, home / f"{quantity}-{seed}-{part}", here)
+                    outcome = (
+                        made.value.magnitude,
+                        None if made.standard_error is None else made.standard_error.magnitude,
+                        made.status is Status.converged,
+                    )
+                    found.setdefault((quantity, part), []).append(outcome)
+                    if quantity == "volume":
+                        effective.setdefault(part, []).append(made.n_effective)
+    truths = {"volume": PARTICLES + 1.0, "compressibility": 1 / PRESSURE}
+    for (quantity, part), outcomes in found.items():
+        length = round(2 * float(np.median(effective[part])))
+        about = {"part": "gas", "quantity": quantity, "length": length}
+        yield about | summary(outcomes, truths[quantity])
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Return the rows as tables: coverage, and how many runs were not called too short."""
+    lines = []
+    for part in ("mean", "variance"):
+        for name in dict.fromkeys(row["process"] for row in rows if row["part"] == part):
+            lines += [f"\n{part}, {name}\n", "| replicas |" + "".join(f" {n} |" for n in LENGTHS)]
+            lines.append("|---" * (len(LENGTHS) + 1) + "|")
+            for replicas in (1, 2, 4):
+                cells = [
+                    f" {row['held']:.1f} ({row['converged_and_missed']:.1f} of {row['converged']:.0f}) |"
+                    for row in rows
+                    if (row["part"], row.get("process"), row.get("replicas")) == (part, name, replicas)
+                ]
+                lines.append(f"| {replicas} |" + "".join(cells))
+    return "\n".join(lines + [json.dumps(row) for row in rows if row["part"] in {"stopping", "gas"}])
+
+
+def draw(rows: Sequence[Row], file: Path) -> None:
+    """Draw coverage against length, one panel a number of replicas."""
+    import matplotlib.pyplot as plt  # noqa: PLC0415
+
+    plt.rcParams["svg.hashsalt"] = "coverage"
+    figure, axes = plt.subplots(1, 3, figsize=(10, 3.8), sharey=True, layout="constrained")
+    markers = dict(zip((*PROCESSES, "variance"), "os^Dv*", strict=True))
+    for axis, replicas in zip(axes, (1, 2, 4), strict=True):
+        axis.axhspan(93, 97, color="#d8ecdf", label="93 to 97 %")
+        axis.axvline(200, color="#5b6875", linewidth=0.8, linestyle=":")
+        for name, marker in markers.items():
+            part = "variance" if name == "variance" else "mean"
+            points = [
+                (row["length"] * replicas, row["held"])
+                for row in rows
+                if row["part"] == part
+                and row["replicas"] == replicas
+                and (part == "variance" or row["process"] == name)
+            ]
+            axis.plot(
+                *zip(*sorted(points), strict=True), marker=marker, markersize=5, linewidth=1, label=name
+            )
+        axis.set(xscale="log", xlabel="all replicas, correlation times", ylim=(84, 100))
+        axis.set_title(f"{replicas} replica{'s' if replicas > 1 else ''}")
+        axis.grid(visible=True, linewidth=0.3)
+    axes[0].set_ylabel("truth within 1.96 standard errors, %")
+    axes[-1].legend(fontsize=8, loc="lower right")
+    figure.savefig(file, metadata={"Date": None})
+
+
+def main() -> None:
+    """Run the parts that are asked for, and draw."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", nargs="*", choices=["mean", "variance", "stopping", "gas", []])
+    parser.add_argument("--runs", type=int, default=2000)
+    parser.add_argument("--gases", type=int, default=300)
+    parser.add_argument("--json", type=Path, default=Path("coverage.json"))
+    parser.add_argument("--table", action="store_true")
+    parser.add_argument("--plot", type=Path)
+    arguments = parser.parse_args()
+    todo: dict[str, Callable[[], Iterable[Row]]] = {
+        "mean": lambda: of_series("mean", arguments.runs, pooled_mean),
+        "variance": lambda: of_series("variance", arguments.runs, variance),
+        "stopping": lambda: stopping(arguments.runs),
+        "gas": lambda: gas(arguments.gases),
+    }
+    for part in arguments.parts:
+        for row in todo[part]():
+            print(json.dumps(row), flush=True)
+            known = json.loads(arguments.json.read_text()) if arguments.json.exists() else []
+            arguments.json.write_text(json.dumps([*known, row], indent=0))
+    if arguments.table:
+        print(table(json.loads(arguments.json.read_text())))
+    if arguments.plot is not None:
+        draw(json.loads(arguments.json.read_text()), arguments.plot)
+
+
+if __name__ == "__main__":
+    main()

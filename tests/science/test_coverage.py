@@ -1,0 +1,73 @@
+"""How often 95 % intervals hold the truth; benchmarks/coverage.py does the same with many more runs."""
+
+import numpy as np
+import pytest
+from scipy.signal import lfilter
+
+from protocols import AverageObservable, Density, Limits, Status, Substance, ThermodynamicState
+from protocols.convergence import Convergence
+from protocols.jackknife import pooled_function
+from protocols.statistics import pooled_mean
+
+TAU = 5
+
+
+def ar1(rng, count, length_in_tau, start=0.0):
+    """Return first-order processes of mean 0 and variance 1 that begin, in the mean, at `start`."""
+    rho = np.exp(-1 / TAU)
+    noise = rng.normal(size=(count, length_in_tau * TAU))
+    noise[:, 1:] *= np.sqrt(1 - rho**2)
+    series = lfilter([1], [1, -rho], noise, axis=1)
+    return list(series + start * np.exp(-np.arange(length_in_tau * TAU) / TAU))
+
+
+def estimates(runs, replicas, length_in_tau, start=0.0):
+    rng = np.random.default_rng([replicas, length_in_tau])
+    return [pooled_mean(ar1(rng, replicas, length_in_tau, start)) for _ in range(runs)]
+
+
+def held(found, truth=0.0):
+    return np.array([abs(each.mean - truth) < 1.96 * each.standard_error for each in found])
+
+
+@pytest.mark.parametrize(("replicas", "length_in_tau"), [(1, 200), (2, 200), (4, 100)])
+@pytest.mark.parametrize("start", [0.0, 5.0])
+def test_intervals_of_a_mean(replicas, length_in_tau, start):
+    """93 to 97 %, and as much again for 800 runs."""
+    found = estimates(800, replicas, length_in_tau, start)
+    assert 0.92 <= held(found).mean() <= 0.98
+    assert np.mean([each.status is Status.converged for each in found]) > 0.9
+
+
+@pytest.mark.parametrize("replicas", [1, 2, 4])
+def test_intervals_of_a_mean_from_few_samples_are_wide_and_marked(replicas):
+    found = estimates(400, replicas, 20)
+    assert held(found).mean() >= 0.9
+    assert np.mean([each.status is Status.too_short for each in found]) > 0.9
+
+
+def test_intervals_of_a_variance():
+    rng = np.random.default_rng(1)
+    found = [
+        pooled_function(
+            [series[:, np.newaxis] for series in ar1(rng, 2, 400)], [(0, 0)], lambda _mean, cov: cov[0, 0]
+        )
+        for _ in range(400)
+    ]
+    assert 0.9 <= held(found, truth=1.0).mean() <= 0.98
+
+
+def test_intervals_where_a_target_is_met():
+    state = ThermodynamicState(temperature="90 K", pressure="1 bar")
+    item, rng = Density(Substance.pure("[Ar]"), state, "0.07 g/mL"), np.random.default_rng(2)
+    found = []
+    for _ in range(250):
+        judge, series, finished, rounds = Convergence(item, Limits(rounds=100)), ar1(rng, 2, 2500), False, 0
+        while not finished:
+            rounds += 1
+            made = pooled_mean([one[: rounds * 25 * TAU] for one in series])
+            outputs = AverageObservable.Outputs.of(made, "g/mL", 1.0)
+            finished = judge.judge(outputs, rounds, 0).finished
+        assert made.standard_error <= 0.07
+        found.append(made)
+    assert 0.91 <= held(found).mean() <= 0.985
