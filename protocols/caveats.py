@@ -15,16 +15,23 @@ from protocols.quantities import describe_quantity
 from protocols.references import OutputReference
 from protocols.run import GraphRun
 from protocols.settings import SimulationSettings
+from protocols.simulation import OpenMMSimulation
 from protocols.substance import Substance
 
 __all__ = ["checks_of", "notes_on"]
 
 
 def checks_of(workflow: PropertyWorkflow, run: GraphRun) -> tuple[Check, ...]:
-    """Return the checks of each liquid whose simulations are finished."""
+    """Return the checks of each plain liquid whose simulations are finished.
+
+    Segments of constant energy, slabs and alchemical windows are judged where they are analysed.
+    """
     found: list[Check] = []
-    for replicas in workflow.liquids:
-        liquid = _liquid(replicas, run)
+    for runs in workflow.liquids:
+        replicas = tuple(
+            tuple(each for each in replica if type(each) is OpenMMSimulation) for replica in runs
+        )
+        liquid = _liquid(replicas, run) if all(replicas) else None
         if liquid is None:
             continue
         several = liquid.substance is not None and workflow.number_of_liquids > 1

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from protocols.autocorrelation import standard_error_factor
 from protocols.statistics import (
     DISAGREEMENT,
     SeriesEstimate,
     Status,
     check_replicas,
     scatter_of_replicas,
-    standard_error_factor,
 )
 
 __all__ = ["MINIMUM_SEGMENTS", "independent_mean"]

@@ -13,18 +13,11 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from protocols.autocorrelation import is_constant, long_run_variance, standard_error_factor
+from protocols.equilibration import equilibration
 from protocols.errors import InputError
 from protocols.late import import_late
-from protocols.statistics import (
-    DISAGREEMENT,
-    MINIMUM_DISCARD,
-    Status,
-    check_replicas,
-    equilibration,
-    inefficiency,
-    standard_error_factor,
-    why_too_short,
-)
+from protocols.statistics import DISAGREEMENT, MINIMUM_DISCARD, Status, check_replicas, why_too_short
 
 __all__ = ["LEAST_OVERLAP", "FreeEnergyEstimate", "free_energy_difference"]
 
@@ -156,14 +149,8 @@ def _uncorrelated(replicas: Sequence[_Array], k: int, minimum_discard: float) ->
         max(equilibration(series, minimum_discard) for series in of_replica)
         for of_replica in zip(*differences, strict=True)
     )
-    lengths = [len(energies) - start for energies, start in zip(replicas, discarded, strict=True)]
     g = max(
-        float(
-            np.average(
-                [inefficiency(series[start:]) for series, start in zip(each, discarded, strict=True)],
-                weights=lengths,
-            )
-        )
+        _inefficiency([series[start:] for series, start in zip(each, discarded, strict=True)])
         for each in differences
     )
     samples = []
@@ -171,6 +158,12 @@ def _uncorrelated(replicas: Sequence[_Array], k: int, minimum_discard: float) ->
         kept = energies[start:]
         samples.append(kept[np.arange(0, len(kept), g).astype(int)])
     return _Window(samples, g, discarded)
+
+
+def _inefficiency(replicas: Sequence[_Array]) -> float:
+    """Return how many frames there are to one that is uncorrelated."""
+    pooled = np.concatenate(replicas)
+    return 1.0 if is_constant(pooled) else long_run_variance(replicas).value / float(pooled.var())
 
 
 def _mbar(windows: Sequence[_Array]) -> tuple[float, float, tuple[float, ...]]:

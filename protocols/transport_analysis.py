@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from protocols.analysis import ObservablesFiles, read_observable
+from protocols.autocorrelation import standard_error_factor
 from protocols.constants import BAR_NM3, GAS_CONSTANT
 from protocols.correlations import CUTOFF, autocorrelation, running_integral, shear_components
 from protocols.displacements import FIT_WINDOW, einstein_diffusion
@@ -20,7 +21,7 @@ from protocols.errors import InputError
 from protocols.independent import independent_mean
 from protocols.protocol import Protocol
 from protocols.quantities import AnyQuantity, Quantity, Temperature, quantity, registry
-from protocols.statistics import SeriesEstimate, Status, standard_error_factor
+from protocols.statistics import SeriesEstimate, Status
 from protocols.storage import write_atomically
 from workflow_backends.resources import ComputeResources
 

@@ -96,7 +96,7 @@ def vacuum_windows(
         Those of the liquid; runs take 20 times the settings' production_time.
     """
     counts = (1,) * settings.least_replicas if rounds is None else rounds
-    gas = gas_settings(settings)
+    gas = gas_settings(smiles, settings)
     molecules = [
         BuildGasMolecule(
             smiles=smiles,

@@ -41,7 +41,7 @@ def gas_replicas(
     rounds
         How many production runs each replica has, one after the other; None runs each once.
     """
-    own = gas_settings(settings)
+    own = gas_settings(smiles, settings)
     counts = (1,) * settings.least_replicas if rounds is None else rounds
     return tuple(
         production(number, count, _equilibrated(number, smiles, state, force_field, own), own)
@@ -49,7 +49,7 @@ def gas_replicas(
     )
 
 
-def gas_settings(settings: SimulationSettings) -> SimulationSettings:
+def gas_settings(smiles: str, settings: SimulationSettings) -> SimulationSettings:
     """Return the settings of a gas beside a liquid: longer runs, random numbers of its own."""
     return settings.without_trajectory().model_copy(
         update={
