@@ -22,6 +22,8 @@ from typing import NamedTuple
 
 from workflow_backends.channel import Channel
 from workflow_backends.machine import import_variables
+from workflow_backends.pinning import worker_variables
+from workflow_backends.probing import PROBES_NAME, PROBES_VARIABLE
 from workflow_backends.resources import ComputeResources
 from workflow_backends.serialization import SUCCEEDED, TASK, Failure, TaskFailed
 
@@ -77,7 +79,7 @@ class _Worker:
                 ],
                 pass_fds=[theirs.fileno(), receipts],
                 stdin=subprocess.DEVNULL,
-                env=os.environ | import_variables() | _thread_variables(pickle.loads(ticket.resources)),
+                env=os.environ | import_variables() | _own_variables(ticket),
                 start_new_session=True,
             )
         os.close(receipts)
@@ -226,6 +228,16 @@ def _failed(kind: str, description: str, log: str = "") -> TaskFailed:
     return TaskFailed(pickle.dumps(Failure(kind, description, log=log)))
 
 
-def _thread_variables(resources: ComputeResources) -> dict[str, str]:
+def _own_variables(ticket: Ticket) -> dict[str, str]:
+    """Return the variables by which a worker's libraries keep to what it owns."""
+    resources: ComputeResources = pickle.loads(ticket.resources)
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENMM_CPU_THREADS")
-    return dict.fromkeys(names, str(resources.number_of_threads))
+    threads = dict.fromkeys(names, str(resources.number_of_threads))
+    devices = worker_variables(_rank(), resources.number_of_gpus, os.environ)
+    return threads | devices | {PROBES_VARIABLE: f"{ticket.directory}/{PROBES_NAME}"}
+
+
+def _rank() -> int:
+    """Return which of its pool's workers this is: a thread of ours, or a process of Parsl's."""
+    rank = getattr(threading.current_thread(), "rank", None)
+    return int(os.environ.get("PARSL_WORKER_RANK", "0")) if rank is None else int(rank)
