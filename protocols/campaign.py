@@ -162,6 +162,7 @@ class Campaign:
             reason=verdict.reason,
             platform=", ".join(sorted({item.platform for item in ran})) or None,
             ns_per_day=sum(item.ns_per_day for item in ran) / len(ran) if ran else None,
+            incidents=tuple(incident for item in ran for incident in item.incidents),
             rounds=tuple(len(replica) for replica in workflow.liquids[0]),
             mole_fractions=self.property.substance.mole_fractions(self._settings.number_of_molecules),
         )

@@ -41,6 +41,8 @@ class PropertyResult:
         The mean speed of one production simulation.
     rounds
         How many production runs each replica had.
+    incidents
+        What went wrong in the production simulations and was overcome.
     mole_fractions
         In the box, by SMILES; counts are whole, so that they may differ from what was asked for.
     """
@@ -57,6 +59,7 @@ class PropertyResult:
     platform: str | None = None
     ns_per_day: float | None = None
     rounds: tuple[int, ...] = ()
+    incidents: tuple[str, ...] = ()
     mole_fractions: dict[str, float] = field(default_factory=dict)
 
     def __str__(self) -> str:

@@ -69,12 +69,15 @@ class Segment:
         Name of the OpenMM platform.
     digests
         SHA-256 of its files by name.
+    restarts
+        How often it was begun again, because numbers became meaningless.
     """
 
     frames: int
     seconds: float
     platform: str
     digests: dict[str, str]
+    restarts: int = 0
 
 
 class SegmentStore:
@@ -122,11 +125,18 @@ class SegmentStore:
                 (path / _CHECKPOINT).unlink(missing_ok=True)  # left by a kill right before its removal
         return checkpoint
 
-    def commit(self, frames: list[str], seconds: float, platform: str, end: Checkpoint) -> None:
+    @property
+    def restarts(self) -> int:
+        """Restarts in all finished segments."""
+        return sum(segment.restarts for segment in self.segments)
+
+    def commit(
+        self, frames: list[str], seconds: float, platform: str, end: Checkpoint, restarts: int = 0
+    ) -> None:
         """Add a segment; it is there whole or not at all, and on disk when this returns."""
         files = {_FRAMES: "".join(frames).encode(), _CHECKPOINT: end.to_bytes()}
         digests = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
-        segment = Segment(len(frames), seconds, platform, digests)
+        segment = Segment(len(frames), seconds, platform, digests, restarts)
         info = asdict(segment)
         files[_INFO] = json.dumps(info | {"digest": digest(info)}).encode()
         shutil.rmtree(self._draft, ignore_errors=True)

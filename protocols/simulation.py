@@ -13,7 +13,9 @@ from typing import Annotated, ClassVar
 from pydantic import Field, model_validator
 
 from protocols.engine import Engine
-from protocols.errors import InputError
+from protocols.errors import DeviceFailedError, InputError, NotFiniteError
+from protocols.failures import note_incident
+from protocols.platform_outputs import PlatformOutputs, about_platform
 from protocols.protocol import Protocol
 from protocols.quantities import Quantity, Time, describe_quantity, is_less, quantity
 from protocols.references import OutputReference
@@ -21,7 +23,7 @@ from protocols.segments import Checkpoint, SegmentStore
 from protocols.settings import DynamicsSettings
 from protocols.state import ThermodynamicState
 from protocols.storage import write_atomically
-from workflow_backends.platforms import select_platform
+from workflow_backends.platforms import PlatformChoice, select_platform
 from workflow_backends.resources import ComputeResources
 
 __all__ = ["PROGRESS_NAME", "OpenMMSimulation"]
@@ -38,6 +40,9 @@ class OpenMMSimulation(Protocol):
     Every segment starts from nothing but the positions, velocities and box that the last one ended with, and
     from seeds that follow from the run's seed and the segment's number. A resumed run therefore equals an
     uninterrupted one, bit for bit where the platform is deterministic.
+
+    When numbers become meaningless, it goes back to its last checkpoint and on with other random numbers,
+    once. This, and a device that failed, stand among the incidents of its outputs.
 
     Parameters
     ----------
@@ -60,7 +65,8 @@ class OpenMMSimulation(Protocol):
     Raises
     ------
     SimulationError
-        An energy is not finite, or OpenMM gives up; the message says at which step.
+        An energy is not finite for the second time, memory is too small, the device fails, or OpenMM gives
+        up; the message says at which step.
     """
 
     uses_gpu: ClassVar[bool] = True
@@ -74,8 +80,8 @@ class OpenMMSimulation(Protocol):
     continues: bool = False
     seed: Annotated[int, Field(ge=1, lt=2**31)] = 1
 
-    class Outputs(Protocol.Outputs):
-        """What the simulation leaves.
+    class Outputs(PlatformOutputs):
+        """What the simulation leaves, and where it ran last.
 
         Parameters
         ----------
@@ -85,8 +91,6 @@ class OpenMMSimulation(Protocol):
             Serialised OpenMM State of the end.
         frames
             Number of rows.
-        platform, platform_reason
-            Where it ran last, and why there.
         ns_per_day
             Speed, over all segments.
         """
@@ -94,8 +98,6 @@ class OpenMMSimulation(Protocol):
         observables_file: Path
         state_file: Path
         frames: int
-        platform: str
-        platform_reason: str
         ns_per_day: float
 
     @model_validator(mode="after")
@@ -131,7 +133,11 @@ class OpenMMSimulation(Protocol):
             seed=self.seed,
             choice=choice,
         )
-        end = self._run_segments(store, engine, plan, directory / PROGRESS_NAME)
+        try:
+            end = self._run_segments(store, engine, plan, directory, choice)
+        except DeviceFailedError as error:
+            note_incident(directory, choice, error)
+            raise
         table, final = directory / "observables.csv", directory / "state.xml"
         write_atomically(table, ",".join(engine.columns) + "\n" + store.frames())
         write_atomically(final, engine.serialised(end, plan.frames * plan.steps_a_frame))
@@ -140,22 +146,32 @@ class OpenMMSimulation(Protocol):
             observables_file=table,
             state_file=final,
             frames=plan.frames,
-            platform=choice.name,
-            platform_reason=choice.reason,
             ns_per_day=plan.nanoseconds(plan.frames * plan.steps_a_frame) * 86400 / seconds,
+            **about_platform(choice, available_resources, directory),
         )
 
     @staticmethod
-    def _run_segments(store: SegmentStore, engine: Engine, plan: _Plan, progress_file: Path) -> Checkpoint:
+    def _run_segments(
+        store: SegmentStore, engine: Engine, plan: _Plan, directory: Path, choice: PlatformChoice
+    ) -> Checkpoint:
         checkpoint = store.recover()
-        progress = _Progress(progress_file, plan, store.number_of_frames * plan.steps_a_frame)
+        progress = _Progress(directory / PROGRESS_NAME, plan, store.number_of_frames * plan.steps_a_frame)
+        restarts = 0  # of the present segment
         while store.number_of_frames < plan.frames or checkpoint is None:
             done = store.number_of_frames
             frames = min(plan.frames_a_segment, plan.frames - done)
-            engine.start_segment(len(store.segments), checkpoint)
-            rows, seconds = engine.run(done + 1, frames, plan.steps_a_frame, progress.report)
+            try:
+                engine.start_segment(len(store.segments), checkpoint, restarts)
+                rows, seconds = engine.run(done + 1, frames, plan.steps_a_frame, progress.report)
+            except NotFiniteError as error:
+                if store.restarts + restarts:
+                    raise
+                note_incident(directory, choice, error)
+                restarts += 1
+                continue
             checkpoint = engine.checkpoint()
-            store.commit(rows, seconds, engine.platform, checkpoint)
+            store.commit(rows, seconds, engine.platform, checkpoint, restarts)
+            restarts = 0
         return checkpoint
 
 
