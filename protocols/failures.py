@@ -54,9 +54,7 @@ def failures_told_apart(choice: PlatformChoice, particles: int, doing: str) -> I
         text = str(error)
         where = f"{doing}: OpenMM stopped on {choice.name} ({choice.device})"
         if _NOT_FINITE.search(text):
-            raise NotFiniteError(
-                f"{doing}: {text}; start from a relaxed state or take a shorter timestep"
-            ) from error
+            raise NotFiniteError(f"{doing}: {text}") from error
         if _MEMORY.search(text) or (choice.name == "OpenCL" and _OPENCL_MEMORY.search(text)):
             has = f"{choice.memory / 1e9:.3g} GB" if choice.memory else "unknown"
             raise OutOfMemoryError(

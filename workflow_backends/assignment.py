@@ -13,7 +13,7 @@ from workflow_backends.platforms import GPU_PLATFORMS, PlatformChoice, opencl_ca
 from workflow_backends.probing import find_devices
 from workflow_backends.resources import GPUToolkit
 
-__all__ = ["assign_devices"]
+__all__ = ["assign_devices", "devices_in_sight"]
 
 
 def assign_devices(
@@ -50,8 +50,10 @@ def assign_devices(
             if pool.resources.number_of_gpus and choices[name].name == toolkit
         }
         if owners:
-            first = choices[next(iter(owners))]
-            seen = _devices_in_sight(toolkit, owners, first, environment)
+            any_device = any(
+                pool.resources.preferred_gpu_toolkit != GPUToolkit.auto for pool in owners.values()
+            )
+            seen = devices_in_sight(choices[next(iter(owners))], environment, any_device=any_device)
             variables |= _divided(toolkit, owners, seen, workers_per_gpu)
     for name, shown in variables.items():
         if shown:
@@ -59,13 +61,12 @@ def assign_devices(
     return variables
 
 
-def _devices_in_sight(
-    toolkit: str, owners: Mapping[str, Pool], choice: PlatformChoice, environment: Mapping[str, str]
+def devices_in_sight(
+    choice: PlatformChoice, environment: Mapping[str, str], *, any_device: bool
 ) -> list[str]:
-    """Return the names of the devices that can be assigned."""
-    devices = find_devices(toolkit, environment)
-    if toolkit == "OpenCL":
-        any_device = any(pool.resources.preferred_gpu_toolkit != GPUToolkit.auto for pool in owners.values())
+    """Return the names of the devices like the chosen one; `any_device` counts CPUs under OpenCL as well."""
+    devices = find_devices(choice.name, environment)
+    if choice.name == "OpenCL":
         groups = opencl_candidates(devices, any_device=any_device)
         index = int(choice.properties["OpenCLPlatformIndex"])
         devices = next(group for group in groups if group[0].platform_index == index)

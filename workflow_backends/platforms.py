@@ -10,7 +10,7 @@ from workflow_backends.devices import Device
 from workflow_backends.errors import PlatformUnavailableError
 from workflow_backends.machine import cpu_name, total_memory
 from workflow_backends.pinning import MASKS, own_positions
-from workflow_backends.probing import find_devices, try_platform
+from workflow_backends.probing import find_devices, find_plugins, try_platform
 from workflow_backends.resources import ComputeResources, GPUPrecision, GPUToolkit
 
 __all__ = ["GPU_PLATFORMS", "PlatformChoice", "opencl_candidates", "select_platform"]
@@ -156,9 +156,10 @@ def _named_outright(resources: ComputeResources, name: str, deterministic: bool)
         return _cpu(resources, "the platform was named", deterministic)
     if name == "Reference":
         return _reference("the platform was named")
-    if name not in _registered():
+    registered = find_plugins()["names"]
+    if name not in registered:
         raise PlatformUnavailableError(
-            f"platform: {name!r} is not available; this machine has {', '.join(_registered())}"
+            f"platform: {name!r} is not available; this machine has {', '.join(registered)}"
         )
     return PlatformChoice(name, {}, "the platform was named", precision="")
 
@@ -241,12 +242,6 @@ def _opencl_devices(
 def _masked(name: str, error: str, environment: Mapping[str, str]) -> str:
     mask = MASKS.get(name, "")
     return f"{error} ({mask} is {environment[mask]!r})" if mask in environment else error
-
-
-def _registered() -> list[str]:
-    from openmm import Platform  # noqa: PLC0415
-
-    return [Platform.getPlatform(i).getName() for i in range(Platform.getNumPlatforms())]
 
 
 def _unavailable(resources: ComputeResources, toolkit: str, tried: dict[str, str]) -> str:

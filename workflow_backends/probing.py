@@ -21,7 +21,7 @@ from typing import Any
 from workflow_backends.devices import Device
 from workflow_backends.machine import import_variables
 
-__all__ = ["PROBES_NAME", "PROBES_VARIABLE", "Trial", "find_devices", "try_platform"]
+__all__ = ["PROBES_NAME", "PROBES_VARIABLE", "Trial", "find_devices", "find_plugins", "try_platform"]
 
 PROBES_VARIABLE = "WORKFLOW_BACKENDS_PROBES"  # a directory that all processes of a run share,
 PROBES_NAME = "probes"  # of this name in the run's directory
@@ -72,6 +72,11 @@ def find_devices(toolkit: str, environment: Mapping[str, str] | None = None) -> 
     """Return the devices that CUDA, HIP or OpenCL shows to a process with this environment."""
     answer = _ask({"devices": toolkit}, environment)
     return [Device(**device) for device in answer.get("devices", ())]
+
+
+def find_plugins() -> dict[str, Any]:
+    """Return OpenMM's version, the names of its platforms, and what plugins failed to load with."""
+    return {"version": "", "names": [], "failures": []} | _ask({"plugins": True}, None)
 
 
 def _ask(question: Answer, environment: Mapping[str, str] | None) -> Answer:
@@ -139,8 +144,9 @@ def _run(question: Answer, environment: Mapping[str, str]) -> Answer:
     for line in run.stdout.splitlines():
         if line.startswith("{"):  # drivers print too
             answer |= json.loads(line)
-    if run.returncode != 0:
+    if run.returncode < 0:
+        answer.setdefault("error", f"the probe ended with signal {-run.returncode}")
+    elif run.returncode > 0:
         last = (run.stderr.strip().splitlines() or [""])[-1]
-        ended = f"signal {-run.returncode}" if run.returncode < 0 else f"exit status {run.returncode}"
-        answer.setdefault("error", f"the probe ended with {ended} {last}".strip())
+        answer.setdefault("error", f"the probe ended with exit status {run.returncode}: {last}")
     return answer

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from machines import Machine, Use
 
-from workflow_backends import assignment, platforms
+from workflow_backends import assignment, doctor, platforms
 
 
 @pytest.fixture
@@ -12,8 +12,9 @@ def use(monkeypatch: pytest.MonkeyPatch) -> Use:
 
     def pretend(machine: Machine) -> Machine:
         machine.tried.clear()
-        monkeypatch.setattr(platforms, "try_platform", machine.try_platform)
-        for module in (platforms, assignment):
+        for module in (platforms, doctor):
+            monkeypatch.setattr(module, "try_platform", machine.try_platform)
+        for module in (platforms, assignment, doctor):
             monkeypatch.setattr(module, "find_devices", machine.find_devices)
         return machine
 

@@ -7,12 +7,13 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from workflow_backends.assignment import assign_devices
 from workflow_backends.backend import CalculationBackend
 from workflow_backends.engine import Engine, Pool
 from workflow_backends.errors import EngineError, InvalidResourcesError
+from workflow_backends.layout import measure_layouts
 from workflow_backends.machine import RUN_VARIABLE, available_cpus, import_variables, memory_variables
 from workflow_backends.parsl_engine.engine import OwnKernelEngine
 from workflow_backends.probing import PROBES_NAME, PROBES_VARIABLE
@@ -63,6 +64,20 @@ class ParslLocalBackend(CalculationBackend):
     ) -> None:
         super().__init__(number_of_workers, resources_per_worker, pools)
         self._workers_per_gpu = whole_number("workers_per_gpu", workers_per_gpu, minimum=1)
+
+    @classmethod
+    def for_this_machine(cls, number_of_atoms: int = 1000, *, seconds: float = 2.0) -> Self:
+        """Return a backend with the workers that simulate the most here, found out by measuring.
+
+        Parameters
+        ----------
+        number_of_atoms
+            Of the systems to be simulated.
+        seconds
+            For which each layout is measured; see `layout.measure_layouts`.
+        """
+        best = measure_layouts(number_of_atoms, seconds=seconds)[0]
+        return cls(best.number_of_workers, best.resources_per_worker, workers_per_gpu=best.workers_per_gpu)
 
     def _start_engine(self, pools: Mapping[str, Pool]) -> Engine:
         _check_threads(pools)
