@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import openmm
 import pytest
-from openmm import app, unit
+from water_box import LIMITS, Box, deviation, make_water
 
 from protocols import OpenMMEnergyMinimisation, OpenMMSimulation, ThermodynamicState, execute_in
 from protocols.engine import open_context
 from protocols.settings import DynamicsSettings
-from workflow_backends import ComputeResources, PlatformChoice, select_platform
+from workflow_backends import ComputeResources, select_platform
 from workflow_backends.errors import PlatformUnavailableError
 from workflow_backends.probing import find_devices
 
@@ -55,9 +54,7 @@ def test_opencl_by_name_is_chosen_with_its_precision(precision: str) -> None:
     assert choice.device in {device.name for device in _DEVICES}
 
 
-def test_a_minimisation_survives_a_driver_that_does_not(
-    tmp_path: Path, water: tuple[openmm.System, Any]
-) -> None:
+def test_a_minimisation_survives_a_driver_that_does_not(tmp_path: Path, water: Box) -> None:
     """PoCL's ends its process when it minimises water; the probe has seen it."""
     system, positions = water
     context = open_context(system, openmm.VerletIntegrator(0.001), select_platform(ComputeResources()))
@@ -73,38 +70,14 @@ def test_a_minimisation_survives_a_driver_that_does_not(
 
 
 @pytest.fixture(scope="module")
-def water() -> tuple[openmm.System, Any]:
-    """Rigid water, 216 molecules, with one explicit PME grid, and positions after a little dynamics."""
-    force_field = app.ForceField("tip3p.xml")
-    modeller = app.Modeller(app.Topology(), [])
-    modeller.addSolvent(force_field, numAdded=216)
-    cutoff = 0.8 * unit.nanometer
-    system = force_field.createSystem(modeller.topology, nonbondedMethod=app.PME, nonbondedCutoff=cutoff)
-    [force] = [f for f in system.getForces() if isinstance(f, openmm.NonbondedForce)]
-    force.setPMEParameters(4.0, 32, 32, 32)
-    integrator = openmm.LangevinMiddleIntegrator(300, 1, 0.001)
-    context = openmm.Context(system, integrator, openmm.Platform.getPlatformByName("CPU"), {"Threads": "1"})
-    context.setPositions(modeller.positions)
-    openmm.LocalEnergyMinimizer.minimize(context, maxIterations=50)
-    integrator.step(100)
-    return system, context.getState(positions=True).getPositions(asNumpy=True)
+def water() -> Box:
+    return make_water()
 
 
-def _forces(water: tuple[openmm.System, Any], choice: PlatformChoice) -> np.ndarray:
-    system, positions = water
-    context = open_context(system, openmm.VerletIntegrator(0.001), choice)
-    context.setPositions(positions)
-    state = context.getState(forces=True)
-    return np.asarray(state.getForces(asNumpy=True).value_in_unit(unit.kilojoule_per_mole / unit.nanometer))
-
-
-@pytest.mark.parametrize(("precision", "limit"), [("single", 1e-5), ("mixed", 1e-5), ("double", 1e-6)])
-def test_forces_are_those_of_reference(
-    water: tuple[openmm.System, Any], precision: str, limit: float
-) -> None:
-    exact = _forces(water, select_platform(ComputeResources(platform="Reference")))
-    ours = _forces(water, select_platform(ComputeResources(1, 1, "OpenCL", precision)))
-    assert np.sqrt(np.mean((ours - exact) ** 2) / np.mean(exact**2)) < limit
+@pytest.mark.parametrize("precision", LIMITS)
+def test_forces_are_those_of_reference(water: Box, precision: str) -> None:
+    choice = select_platform(ComputeResources(1, 1, "OpenCL", precision))
+    assert deviation(water, choice) < LIMITS[precision]
 
 
 def test_precise_energies_are_in_double() -> None:
