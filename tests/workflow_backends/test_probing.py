@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -78,12 +77,15 @@ def test_another_host_boot_python_or_openmm_asks_again(
 def test_who_asks_at_the_same_time_waits_for_the_answer(
     runs: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Forgetful(dict[Any, Any]):
-        def __contains__(self, _: object) -> bool:  # so that only the files are shared
+    class Forgetful(dict[Any, Any]):  # so that only the files are shared, as between processes
+        def __contains__(self, _: object) -> bool:
             return False
 
-    monkeypatch.setattr(probing, "_answers", Forgetful())
-    monkeypatch.setattr(probing.threading, "Lock", threading.RLock)
+        def setdefault(self, _: Any, value: Any) -> Any:
+            return value
+
+    for name in ("_answers", "_locks"):
+        monkeypatch.setattr(probing, name, Forgetful())
     with ThreadPoolExecutor(4) as threads:
         run = {PROBES_VARIABLE: str(tmp_path)}
         answers = [threads.submit(try_platform, "CUDA", {}, run) for _ in range(4)]
