@@ -14,12 +14,16 @@ from protocols.errors import (
     OutOfMemoryError,
     SimulationError,
 )
+from protocols.estimate import estimate
 from protocols.execution import Task, execute_in
 from protocols.failures import failures_told_apart, note_incident
+from protocols.forcefield import OpenMMForceField
 from protocols.minimisation import OpenMMEnergyMinimisation
-from protocols.settings import DynamicsSettings
+from protocols.properties.density import Density
+from protocols.settings import DynamicsSettings, SimulationSettings
 from protocols.simulation import OpenMMSimulation
 from protocols.state import ThermodynamicState
+from protocols.substance import Substance
 from protocols.workers import BackendWorkers
 from workflow_backends import ComputeResources, ParslLocalBackend
 from workflow_backends.platforms import PlatformChoice
@@ -209,3 +213,16 @@ def test_a_device_error_is_tried_again_on_a_backend(tmp_path, argon_box):
         [incident] = future.result(100).incidents
     assert "CUDA: DeviceFailedError: the GPU of" in incident
     assert done.is_set()
+
+
+def test_a_propertys_result_tells_what_was_overcome(tmp_path, fails):
+    settings = SimulationSettings(
+        number_of_molecules=60, initial_density="1.2 g/mL", cutoff="0.65 nm", timestep="5 fs",
+        equilibration_time="0.2 ps", production_time="0.5 ps", output_interval="0.05 ps", replicas=1,
+    )  # fmt: skip
+    argon = Density(Substance.pure("[Ar]"), ThermodynamicState(temperature="90 K", pressure="1 bar"))
+    fails({8: NAN})
+    [result] = estimate([argon], OpenMMForceField("argon.xml"), directory=tmp_path, settings=settings)
+    assert result.value is not None
+    [incident] = result.incidents
+    assert "NotFiniteError" in incident
