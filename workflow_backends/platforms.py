@@ -72,7 +72,8 @@ def select_platform(
         What the worker owns.
     minimise
         Whether the Context is for an energy minimisation, which some OpenCL drivers do not survive; a
-        platform that cannot do it gives way to the CPU, and the reason says so.
+        platform that was named and cannot do it gives way to the CPU, and the reason says so. ``auto`` takes
+        none that cannot.
     precise
         Whether energies are wanted in double precision: on the GPU that is owned if it has it, else on
         OpenMM's Reference platform.
@@ -110,6 +111,9 @@ def select_platform(
         if deterministic:
             choice = replace(choice, properties=choice.properties | {"DeterministicForces": "true"})
         trial = try_platform(name, choice.properties, environment)
+        if trial.integrates and not trial.minimises and toolkit == GPUToolkit.auto:
+            tried[name] = f"it cannot minimise ({trial.error})"
+            continue
         if trial.integrates and minimise and not trial.minimises:
             reason = f"{name} cannot minimise here ({trial.error})"
             return _cpu(resources, reason, deterministic, {name: trial.error})

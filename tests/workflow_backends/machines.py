@@ -62,6 +62,11 @@ WITH_NVIDIA = Machine(
     {"CUDA": WORKS, "OpenCL": WORKS},
 )
 WITHOUT_CUDA = Machine("four NVIDIA GPUs, no CUDA plugin, PoCL", WITH_NVIDIA.devices, {"OpenCL": WORKS})
+WITH_CRASHING_CUDA = Machine(
+    "four NVIDIA GPUs, CUDA cannot minimise",
+    WITH_NVIDIA.devices,
+    {"CUDA": CRASHES_WHEN_MINIMISING, "OpenCL": WORKS},
+)
 WITH_AMD = Machine("two AMD GPUs", {"HIP": HIP}, {"HIP": WORKS})
 
 Use = Callable[[Machine], Machine]

@@ -13,6 +13,7 @@ import pytest
 from machines import (
     PLAIN,
     WITH_AMD,
+    WITH_CRASHING_CUDA,
     WITH_CRASHING_POCL,
     WITH_NVIDIA,
     WITH_OLD_CARD,
@@ -77,6 +78,7 @@ CASES = [
     Case(gpu(allow_cpu=True), WITH_POCL, "CPU", THREADS),
     Case(gpu(allow_cpu=True), WITH_NVIDIA, "CUDA", device()),
     Case(gpu(precision="double", allow_cpu=True), PLAIN, refused="allow_cpu does not help"),
+    Case(gpu(), WITH_CRASHING_CUDA, "OpenCL", opencl("0", platform="1")),
     # A toolkit by name: never a fall to the CPU.
     Case(gpu("CUDA"), WITH_NVIDIA, "CUDA", device()),
     Case(gpu("CUDA", gpus=2), WITH_NVIDIA, "CUDA", device("0,1")),
