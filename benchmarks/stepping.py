@@ -84,6 +84,7 @@ def main() -> None:
             state_file=state_file,
             state=state,
             dynamics=SimulationSettings().dynamics,
+            continues=False,
             seed=1,
             choice=select_platform(resources),
         )
