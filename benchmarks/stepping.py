@@ -1,8 +1,8 @@
 """Stepping of OpenMMSimulation's engine beside a bare OpenMM loop of the same system, in alternating blocks.
 
-Run as ``python benchmarks/stepping.py [--pairs N] [--seconds S]``: 256 TIP3P waters, NPT, one thread, an
-energy every 200 steps. A block of ours stands between two bare ones of the same length, and is compared with
-their mean, so that a drift of the machine cancels.
+Run as ``python benchmarks/stepping.py [--pairs N] [--seconds S] [--platform CPU]``: 256 TIP3P waters, NPT,
+one thread, an energy every 200 steps. A block of ours stands between two bare ones of the same length, and is
+compared with their mean, so that a drift of the machine cancels.
 """
 
 from __future__ import annotations
@@ -72,17 +72,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=15)
     parser.add_argument("--seconds", type=float, default=4.0, help="of one block")
+    parser.add_argument("--platform", default="CPU", help="of OpenMM: CPU, OpenCL, CUDA, ...")
     arguments = parser.parse_args()
-    resources = ComputeResources(number_of_threads=1)
+    resources = ComputeResources(number_of_threads=1, platform=arguments.platform)
     state = ThermodynamicState(temperature="298.15 K", pressure="1 atm")
     with tempfile.TemporaryDirectory() as place:
-        system_file, state_file = prepare(Path(place), resources)
+        system_file, state_file = prepare(Path(place), ComputeResources())
         context = bare_context(system_file, state_file, state, resources)
         engine = Engine(
             system_file=system_file,
             state_file=state_file,
             state=state,
             dynamics=SimulationSettings().dynamics,
+            continues=False,
             seed=1,
             choice=select_platform(resources),
         )
@@ -107,7 +109,7 @@ def main() -> None:
         before = after
     speed = frames * STEPS_A_FRAME * 2e-6 * 86400 / before
     print(
-        f"time of ours / bare OpenMM: median {statistics.median(ratios):.4f}"
+        f"{arguments.platform}: time of ours / bare OpenMM: median {statistics.median(ratios):.4f}"
         f" ({min(ratios):.3f} to {max(ratios):.3f}), {arguments.pairs} pairs; bare {speed:.1f} ns/day"
     )
 

@@ -164,6 +164,7 @@ class Campaign:
             platform=", ".join(sorted({item.platform for item in ran})) or None,
             ns_per_day=sum(item.ns_per_day for item in ran) / len(ran) if ran else None,
             trajectory_files=tuple(filter(None, (getattr(item, "trajectory_file", None) for item in ran))),
+            incidents=tuple(incident for item in ran for incident in item.incidents),
             rounds=tuple(len(replica) for replica in workflow.liquids[0]),
             mole_fractions=self.property.substance.mole_fractions(self._settings.number_of_molecules),
             details=dict(getattr(outputs, "details", {})),

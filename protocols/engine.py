@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from numpy.typing import NDArray
 from openmm import unit
 
 from protocols.constants import GAS_CONSTANT
-from protocols.errors import InputError, SimulationError
+from protocols.errors import InputError, NotFiniteError
+from protocols.failures import failures_told_apart
 from protocols.interruption import check_interruption
 from protocols.observers import DALTON_PER_NM3_IN_G_PER_ML, Observer
 from protocols.particles import degrees_of_freedom, dipole_charges, masses
@@ -32,9 +34,16 @@ _STEPS_A_PRESSURE = 500  # at least; one costs as much as two steps
 
 
 def open_context(system: Any, integrator: Any, choice: PlatformChoice) -> Any:
-    """Return an OpenMM Context on the chosen platform, whose defaults stay untouched."""
-    platform = openmm.Platform.getPlatformByName(choice.name)
-    return openmm.Context(system, integrator, platform, choice.properties)
+    """Return an OpenMM Context on the chosen platform, whose defaults stay untouched.
+
+    Raises
+    ------
+    SimulationError
+        Of the kind that `failures_told_apart` finds.
+    """
+    with failures_told_apart(choice, system.getNumParticles(), "opening a Context"):
+        platform = openmm.Platform.getPlatformByName(choice.name)
+        return openmm.Context(system, integrator, platform, choice.properties)
 
 
 class Engine:
@@ -135,30 +144,44 @@ class Engine:
         self._charges = dipole_charges(self._system, self._context.getMolecules())
         return True
 
-    def start_segment(self, index: int, checkpoint: Checkpoint | None) -> None:
+    def start_segment(self, index: int, checkpoint: Checkpoint | None, attempt: int = 0) -> None:
         """Begin a segment where the last one ended, with seeds of its own and a fresh barostat.
 
         A barostat keeps a step counter and a move size that no checkpoint holds; a new Context resets them,
         in the uninterrupted run too.
-        """
-        self._integrator.setRandomNumberSeed(derived_seed(self._seed, "thermostat", index))
-        if self._barostat is not None:
-            self._barostat.setRandomNumberSeed(derived_seed(self._seed, "barostat", index))
-        if not self._open():
-            self._context.reinitialize()
-        if checkpoint is not None:
-            self._restore(checkpoint)
-        else:
-            self._restore_start()
 
-    def _restore_start(self) -> None:
+        Parameters
+        ----------
+        index
+            Number of the segment.
+        checkpoint
+            The end of the last one; None for the first.
+        attempt
+            Each draws random numbers of its own.
+        """
+        again = (attempt,) if attempt else ()
+        self._integrator.setRandomNumberSeed(derived_seed(self._seed, "thermostat", index, *again))
+        if self._barostat is not None:
+            self._barostat.setRandomNumberSeed(derived_seed(self._seed, "barostat", index, *again))
+        with self._told_apart(f"starting segment {index}"):
+            if not self._open():
+                self._context.reinitialize()
+            if checkpoint is not None:
+                self._restore(checkpoint)
+            else:
+                self._restore_start(derived_seed(self._seed, "velocities", *again))
+
+    def _told_apart(self, doing: str) -> AbstractContextManager[None]:
+        return failures_told_apart(self._choice, self._system.getNumParticles(), doing)
+
+    def _restore_start(self, seed: int) -> None:
         self._context.setPeriodicBoxVectors(*self._start.getPeriodicBoxVectors())
         self._context.setPositions(self._start.getPositions())
         if self._continues:
             self._context.setVelocities(self._velocities())
             return
         self._context.applyConstraints(self._integrator.getConstraintTolerance())
-        self._context.setVelocitiesToTemperature(self._temperature, derived_seed(self._seed, "velocities"))
+        self._context.setVelocitiesToTemperature(self._temperature, seed)
 
     def _velocities(self) -> Any:
         try:
@@ -204,25 +227,22 @@ class Engine:
         Raises
         ------
         SimulationError
-            An energy is not finite, or OpenMM gives up; the message says at which step.
+            An energy is not finite, or OpenMM gives up, as `failures_told_apart` finds; the message says at
+            which step.
         """
         rows = []
         began = time.perf_counter()
         for frame in range(first_frame, first_frame + frames):
             step = frame * steps_a_frame
-            try:
+            with self._told_apart(f"before step {self._first_step + step}"):
                 self._advance(steps_a_frame)
                 due = trajectory is not None and trajectory.is_due(frame)
                 positions = due or self._charges is not None or bool(self._observers)
                 state = self._context.getState(energy=True, positions=positions)
                 with_pressure = frame % max(1, math.ceil(_STEPS_A_PRESSURE / steps_a_frame)) == 0
                 rows.append(self._row(step, state, with_pressure=with_pressure))
-                if trajectory is not None and due:
-                    trajectory.write(state)
-            except openmm.OpenMMException as error:
-                raise SimulationError(
-                    f"OpenMM stopped before step {self._first_step + step}: {error}"
-                ) from error
+            if trajectory is not None and due:
+                trajectory.write(state)
             report(step)
         return rows, time.perf_counter() - began
 
@@ -238,7 +258,7 @@ class Engine:
     def _row(self, step: int, state: Any, *, with_pressure: bool) -> str:
         potential, kinetic = state.getPotentialEnergy()._value, state.getKineticEnergy()._value
         if not (math.isfinite(potential) and math.isfinite(kinetic)):
-            raise SimulationError(
+            raise NotFiniteError(
                 f"step {self._first_step + step}: the potential energy is {potential} kJ/mol; start from a "
                 "relaxed state or take a shorter timestep"
             )
@@ -268,7 +288,8 @@ class Engine:
 
     def checkpoint(self) -> Checkpoint:
         """Return where the simulation stands."""
-        return checkpoint_of(self._context)
+        with self._told_apart("reading positions"):
+            return checkpoint_of(self._context)
 
     def serialised(self, checkpoint: Checkpoint, step: int) -> str:
         """Return a checkpoint, taken after so many steps, as a serialised OpenMM State."""

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from workflow_backends.errors import DeviceError
+
 __all__ = [
     "CorruptFileError",
+    "DeviceFailedError",
     "DirectoryLockedError",
     "DiskFullError",
     "ExecutionError",
     "InputError",
     "InterruptedRunError",
+    "NotFiniteError",
+    "OutOfMemoryError",
     "PackingError",
     "ProtocolsError",
     "SimulationError",
@@ -31,6 +36,18 @@ class PackingError(ProtocolsError):
 
 class SimulationError(ProtocolsError):
     """A simulation whose numbers became meaningless, for example an energy that is not finite."""
+
+
+class NotFiniteError(SimulationError):
+    """Coordinates or an energy that are not finite; the message says at which step."""
+
+
+class OutOfMemoryError(SimulationError):
+    """Too little memory for the system; the message has the number of atoms and the memory."""
+
+
+class DeviceFailedError(SimulationError, DeviceError):
+    """A GPU or its driver failed; a backend tries again on another worker."""
 
 
 class InterruptedRunError(ProtocolsError):

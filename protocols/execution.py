@@ -32,6 +32,10 @@ from workflow_backends.resources import ComputeResources
 
 __all__ = ["Slot", "Task", "execute_in", "execute_task", "finished_outputs"]
 
+_TOLD_BY_OUTPUTS = (
+    *("platform", "platform_reason", "device", "driver", "precision", "threads", "openmm_version"),
+    *("ns_per_day", "incidents"),
+)
 _PACKAGES = ("estimate-properties", "openmm", "numpy", "pymbar", "packmol", "rdkit", "pint", "pydantic")
 
 
@@ -209,8 +213,7 @@ def _execute_locked(
 def _provenance(inputs: Any, outputs: Model, resources: ComputeResources) -> dict[str, Any]:
     return {
         "protocol": inputs,
-        "platform": getattr(outputs, "platform", None),
-        "platform_reason": getattr(outputs, "platform_reason", None),
+        **{name: getattr(outputs, name) for name in _TOLD_BY_OUTPUTS if hasattr(outputs, name)},
         "resources": str(resources),
         **_surroundings(),
         "finished": datetime.now(UTC).isoformat(),

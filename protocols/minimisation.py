@@ -10,12 +10,14 @@ import openmm
 from pydantic import Field
 
 from protocols.engine import open_context
-from protocols.errors import SimulationError
+from protocols.errors import DeviceFailedError, NotFiniteError
+from protocols.failures import failures_told_apart, note_incident
 from protocols.interruption import check_interruption
+from protocols.platform_outputs import PlatformOutputs, about_platform
 from protocols.protocol import Protocol
 from protocols.quantities import Force, quantity
 from protocols.storage import write_atomically
-from workflow_backends.platforms import select_platform
+from workflow_backends.platforms import PlatformChoice, select_platform
 from workflow_backends.resources import ComputeResources
 
 __all__ = ["OpenMMEnergyMinimisation"]
@@ -44,7 +46,7 @@ class OpenMMEnergyMinimisation(Protocol):
     Raises
     ------
     SimulationError
-        The energy is not finite, or OpenMM gives up.
+        The energy is not finite, memory is too small, the device fails, or OpenMM gives up.
     """
 
     uses_gpu: ClassVar[bool] = True
@@ -54,8 +56,8 @@ class OpenMMEnergyMinimisation(Protocol):
     tolerance: Force = quantity("10 kJ/mol/nm")
     max_iterations: Annotated[int, Field(ge=1)] = 1000
 
-    class Outputs(Protocol.Outputs):
-        """The relaxed state.
+    class Outputs(PlatformOutputs):
+        """The relaxed state, and where it was computed.
 
         Parameters
         ----------
@@ -63,29 +65,38 @@ class OpenMMEnergyMinimisation(Protocol):
             Serialised OpenMM State with positions and box.
         potential_energy
             In kJ/mol.
-        platform, platform_reason
-            Where it was computed, and why there.
         """
 
         state_file: Path
         potential_energy: float
-        platform: str
-        platform_reason: str
 
     def execute(self, directory: Path, available_resources: ComputeResources) -> Outputs:
         """Minimise, and write ``state.xml``."""
+        directory = Path(directory)
+        choice = select_platform(available_resources, minimise=True)
+        try:
+            energy, state = self._relaxed(choice)
+        except DeviceFailedError as error:
+            note_incident(directory, choice, error)
+            raise
+        file = directory / "state.xml"
+        write_atomically(file, openmm.XmlSerializer.serialize(state))
+        return self.Outputs(
+            state_file=file,
+            potential_energy=energy,
+            **about_platform(choice, available_resources, directory),
+        )
+
+    def _relaxed(self, choice: PlatformChoice) -> tuple[float, Any]:
+        """Return the energy and the State of the minimum."""
         system = openmm.XmlSerializer.deserialize(self.system_file.read_text())
         start = openmm.XmlSerializer.deserialize(self.state_file.read_text())
-        choice = select_platform(available_resources, minimise=True)
+        particles = system.getNumParticles()
         context = open_context(system, openmm.VerletIntegrator(0.001), choice)
-        context.setPeriodicBoxVectors(*start.getPeriodicBoxVectors())
-        context.setPositions(start.getPositions())
-        energy = self._minimise(context, system.getNumParticles())
-        file = Path(directory) / "state.xml"
-        write_atomically(file, openmm.XmlSerializer.serialize(context.getState(positions=True)))
-        return self.Outputs(
-            state_file=file, potential_energy=energy, platform=choice.name, platform_reason=choice.reason
-        )
+        with failures_told_apart(choice, particles, f"minimising {self.system_file}"):
+            context.setPeriodicBoxVectors(*start.getPeriodicBoxVectors())
+            context.setPositions(start.getPositions())
+            return self._minimise(context, particles), context.getState(positions=True)
 
     def _minimise(self, context: Any, number_of_particles: int) -> float:
         """Minimise in short rounds, between which the process can be told to stop; return the energy."""
@@ -93,13 +104,10 @@ class OpenMMEnergyMinimisation(Protocol):
         energy = math.inf
         for _ in range(0, self.max_iterations, _ITERATIONS_A_ROUND):
             check_interruption()
-            try:
-                openmm.LocalEnergyMinimizer.minimize(context, tolerance, _ITERATIONS_A_ROUND)
-            except openmm.OpenMMException as error:
-                raise SimulationError(f"OpenMM cannot minimise {self.system_file}: {error}") from error
+            openmm.LocalEnergyMinimizer.minimize(context, tolerance, _ITERATIONS_A_ROUND)
             previous, energy = energy, context.getState(energy=True).getPotentialEnergy()._value
             if not math.isfinite(energy):
-                raise SimulationError(f"the potential energy is {energy} while minimising {self.system_file}")
+                raise NotFiniteError(f"the potential energy is {energy} while minimising {self.system_file}")
             if previous - energy < _ENOUGH_KJ_PER_MOL_AND_PARTICLE * number_of_particles:
                 break
         return float(energy)

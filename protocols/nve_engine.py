@@ -16,6 +16,7 @@ from protocols.constants import GAS_CONSTANT
 from protocols.displacements import CentresOfMass, mean_squared_displacements
 from protocols.engine import checkpoint_of, free_degrees, open_context
 from protocols.errors import SimulationError
+from protocols.failures import failures_told_apart
 from protocols.interruption import check_interruption
 from protocols.particles import masses
 from protocols.randomness import derived_seed
@@ -148,7 +149,7 @@ class NVEEngine:
         seed: int,
         choice: PlatformChoice,
     ) -> None:
-        self._plan, self._seed, self._temperature = plan, seed, temperature
+        self._plan, self._seed, self._temperature, self._choice = plan, seed, temperature, choice
         system = openmm.XmlSerializer.deserialize(system_file.read_text())
         self._start = openmm.XmlSerializer.deserialize(state_file.read_text())
         self._barostat = stress_barostat(temperature)
@@ -158,7 +159,7 @@ class NVEEngine:
         for integrator in (self._langevin, openmm.VerletIntegrator(plan.timestep_ps)):
             integrator.setConstraintTolerance(_CONSTRAINT_TOLERANCE)
             self._integrator.addIntegrator(integrator)
-        self._freedom = free_degrees(system)
+        self._freedom, self._particles = free_degrees(system), system.getNumParticles()
         self._context = open_context(system, self._integrator, choice)
         self._centres = CentresOfMass(masses(system), self._context.getMolecules())
         ends = np.cumsum(components)
@@ -189,11 +190,9 @@ class NVEEngine:
             An energy is not finite or drifts, or OpenMM gives up; the message says in which segment.
         """
         began = time.perf_counter()
-        try:
+        with failures_told_apart(self._choice, self._particles, f"in segment {index}"):
             self._thermalise(index, checkpoint, report)
             frames, tensors = self._run(report)
-        except openmm.OpenMMException as error:
-            raise SimulationError(f"OpenMM stopped in segment {index}: {error}") from error
         return self._measured(index, frames, tensors), time.perf_counter() - began
 
     def checkpoint(self) -> Checkpoint:

@@ -44,6 +44,8 @@ class PropertyResult:
         Of the production runs in order, if asked for, each beside its ``topology.pdb``.
     rounds
         How many production runs each replica had.
+    incidents
+        What went wrong in the production simulations and was overcome.
     mole_fractions
         In the box, by SMILES; counts are whole, so that they may differ from what was asked for.
     details
@@ -68,6 +70,7 @@ class PropertyResult:
     ns_per_day: float | None = None
     trajectory_files: tuple[Path, ...] = ()
     rounds: tuple[int, ...] = ()
+    incidents: tuple[str, ...] = ()
     mole_fractions: dict[str, float] = field(default_factory=dict)
     details: dict[str, Quantity] = field(default_factory=dict)
     checks: tuple[Check, ...] = ()

@@ -75,6 +75,8 @@ class Segment:
         SHA-256 of its files by name, and of its piece of the trajectory.
     trajectory_bytes
         Length of that piece.
+    restarts
+        How often it was begun again, because numbers became meaningless.
     """
 
     frames: int
@@ -82,6 +84,7 @@ class Segment:
     platform: str
     digests: dict[str, str]
     trajectory_bytes: int = 0
+    restarts: int = 0
 
 
 class SegmentStore:
@@ -137,6 +140,11 @@ class SegmentStore:
                 (path / _CHECKPOINT).unlink(missing_ok=True)  # left by a kill right before its removal
         return checkpoint
 
+    @property
+    def restarts(self) -> int:
+        """Restarts in all finished segments."""
+        return sum(segment.restarts for segment in self.segments)
+
     def commit(
         self,
         frames: list[str],
@@ -146,6 +154,7 @@ class SegmentStore:
         *,
         piece: Path | None = None,
         more: Mapping[str, str] = _NONE,
+        restarts: int = 0,
     ) -> None:
         """Add a segment; it is there whole or not at all, and on disk when this returns.
 
@@ -163,6 +172,8 @@ class SegmentStore:
             A file with what it adds to the trajectory.
         more
             The content of further files by name, the same ones in each segment.
+        restarts
+            How often it was begun again.
         """
         files = {name: text.encode() for name, text in more.items()}
         files |= {_FRAMES: "".join(frames).encode(), _CHECKPOINT: end.to_bytes()}
@@ -170,7 +181,7 @@ class SegmentStore:
         length = 0
         if self._trajectory is not None and piece is not None:
             length, digests[_PIECE] = self._trajectory.append(piece, self.trajectory_bytes)
-        segment = Segment(len(frames), seconds, platform, digests, length)
+        segment = Segment(len(frames), seconds, platform, digests, length, restarts)
         info = asdict(segment)
         files[_INFO] = json.dumps(info | {"digest": digest(info)}).encode()
         shutil.rmtree(self._draft, ignore_errors=True)

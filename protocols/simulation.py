@@ -9,9 +9,11 @@ from typing import Annotated, ClassVar
 from pydantic import Field, model_validator
 
 from protocols.engine import Engine
-from protocols.errors import InputError
+from protocols.errors import DeviceFailedError, InputError, NotFiniteError
+from protocols.failures import note_incident
 from protocols.observers import Observer
 from protocols.pace import PROGRESS_NAME, ProgressFile, ns_per_day
+from protocols.platform_outputs import PlatformOutputs, about_platform
 from protocols.protocol import Protocol
 from protocols.quantities import Quantity, Time, describe_quantity, is_less, quantity, ratio
 from protocols.references import OutputReference
@@ -37,6 +39,9 @@ class OpenMMSimulation(Protocol):
     from seeds that follow from the run's seed and the segment's number. A resumed run therefore equals an
     uninterrupted one, bit for bit where the platform is deterministic.
 
+    When numbers become meaningless, it goes back to its last checkpoint and on with other random numbers,
+    once. This, and a device that failed, stand among the incidents of its outputs.
+
     Parameters
     ----------
     system_file
@@ -60,7 +65,8 @@ class OpenMMSimulation(Protocol):
     Raises
     ------
     SimulationError
-        An energy is not finite, or OpenMM gives up; the message says at which step.
+        An energy is not finite for the second time, memory is too small, the device fails, or OpenMM gives
+        up; the message says at which step.
     """
 
     uses_gpu: ClassVar[bool] = True
@@ -78,8 +84,8 @@ class OpenMMSimulation(Protocol):
     continues: bool = False
     seed: Annotated[int, Field(ge=1, lt=2**31)] = 1
 
-    class Outputs(Protocol.Outputs):
-        """What the simulation leaves.
+    class Outputs(PlatformOutputs):
+        """What the simulation leaves, and where it ran last.
 
         Parameters
         ----------
@@ -91,8 +97,6 @@ class OpenMMSimulation(Protocol):
             Positions and box of whole molecules as DCD or XTC, and the PDB to open it with, if asked for.
         frames
             Number of rows.
-        platform, platform_reason
-            Where it ran last, and why there.
         ns_per_day
             Speed, over all segments.
         """
@@ -102,8 +106,6 @@ class OpenMMSimulation(Protocol):
         trajectory_file: Path | None = None
         topology_file: Path | None = None
         frames: int
-        platform: str
-        platform_reason: str
         ns_per_day: float
 
     @model_validator(mode="after")
@@ -135,7 +137,11 @@ class OpenMMSimulation(Protocol):
         engine = self._engine(choice)
         trajectory = self._trajectory(directory, engine, plan)
         store = SegmentStore(directory / "segments", None if trajectory is None else trajectory.file)
-        end = self._run_segments(store, engine, plan, directory / PROGRESS_NAME, trajectory)
+        try:
+            end = self._run_segments(store, engine, plan, directory, choice=choice, trajectory=trajectory)
+        except DeviceFailedError as error:
+            note_incident(directory, choice, error)
+            raise
         table, final = directory / "observables.csv", directory / "state.xml"
         write_atomically(table, ",".join(engine.columns) + "\n" + store.frames())
         write_atomically(final, engine.serialised(end, plan.frames * plan.steps_a_frame))
@@ -146,9 +152,8 @@ class OpenMMSimulation(Protocol):
             trajectory_file=None if trajectory is None else trajectory.finish(store),
             topology_file=None if trajectory is None else directory / _TOPOLOGY_NAME,
             frames=plan.frames,
-            platform=choice.name,
-            platform_reason=choice.reason,
             ns_per_day=ns_per_day(plan.frames * plan.steps_a_frame, plan.timestep_ps, seconds),
+            **about_platform(choice, available_resources, directory),
         )
 
     def _trajectory(self, directory: Path, engine: Engine, plan: _Plan) -> Trajectory | None:
@@ -182,26 +187,37 @@ class OpenMMSimulation(Protocol):
         store: SegmentStore,
         engine: Engine,
         plan: _Plan,
-        progress_file: Path,
+        directory: Path,
+        *,
+        choice: PlatformChoice,
         trajectory: Trajectory | None,
     ) -> Checkpoint:
         checkpoint = store.recover()
         progress = ProgressFile(
-            progress_file,
+            directory / PROGRESS_NAME,
             steps=plan.frames * plan.steps_a_frame,
             done=store.number_of_frames * plan.steps_a_frame,
             timestep_ps=plan.timestep_ps,
         )
+        restarts = 0  # of the present segment
         while store.number_of_frames < plan.frames or checkpoint is None:
             done = store.number_of_frames
             frames = min(plan.frames_a_segment, plan.frames - done)
-            engine.start_segment(len(store.segments), checkpoint)
             if trajectory is not None:
                 trajectory.start_piece(done)
-            rows, seconds = engine.run(done + 1, frames, plan.steps_a_frame, progress.report, trajectory)
+            try:
+                engine.start_segment(len(store.segments), checkpoint, restarts)
+                rows, seconds = engine.run(done + 1, frames, plan.steps_a_frame, progress.report, trajectory)
+            except NotFiniteError as error:
+                if store.restarts + restarts:
+                    raise
+                note_incident(directory, choice, error)
+                restarts += 1
+                continue
             checkpoint = engine.checkpoint()
             piece = None if trajectory is None else trajectory.end_piece()
-            store.commit(rows, seconds, engine.platform, checkpoint, piece=piece)
+            store.commit(rows, seconds, engine.platform, checkpoint, piece=piece, restarts=restarts)
+            restarts = 0
         return checkpoint
 
 

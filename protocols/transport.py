@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from protocols.errors import InputError
 from protocols.nve_engine import NVEEngine, SegmentPlan
 from protocols.pace import PROGRESS_NAME, ProgressFile, ns_per_day
+from protocols.platform_outputs import PlatformOutputs, about_platform
 from protocols.protocol import Protocol
 from protocols.quantities import (
     Frequency,
@@ -86,7 +87,7 @@ class OpenMMTransportSimulation(Protocol):
     transport: TransportSettings = TransportSettings()
     seed: Annotated[int, Field(ge=1, lt=2**31)] = 1
 
-    class Outputs(Protocol.Outputs):
+    class Outputs(PlatformOutputs):
         """What the simulation leaves.
 
         Parameters
@@ -102,8 +103,6 @@ class OpenMMTransportSimulation(Protocol):
             Serialised OpenMM State of the end, with positions and box.
         segments
             How many.
-        platform, platform_reason
-            Where it ran last, and why there.
         ns_per_day
             Speed, over all segments.
         """
@@ -113,8 +112,6 @@ class OpenMMTransportSimulation(Protocol):
         displacements_file: Path
         state_file: Path
         segments: int
-        platform: str
-        platform_reason: str
         ns_per_day: float
 
     @model_validator(mode="after")
@@ -196,11 +193,10 @@ class OpenMMTransportSimulation(Protocol):
             displacements_file=directory / _DISPLACEMENTS_NAME,
             state_file=directory / "state.xml",
             segments=number,
-            platform=choice.name,
-            platform_reason=choice.reason,
             ns_per_day=ns_per_day(
                 number * plan.steps, plan.timestep_ps, sum(segment.seconds for segment in store.segments)
             ),
+            **about_platform(choice, available_resources, directory),
         )
 
     @property

@@ -3,6 +3,7 @@
 from workflow_backends._version import __version__
 from workflow_backends.backend import CalculationBackend
 from workflow_backends.futures import TaskFuture
+from workflow_backends.layout import Layout, measure_layouts
 from workflow_backends.parsl_engine.local import ParslLocalBackend
 from workflow_backends.parsl_engine.own import ParslBackend
 from workflow_backends.platforms import PlatformChoice, select_platform
@@ -13,11 +14,13 @@ __all__ = [
     "ComputeResources",
     "GPUPrecision",
     "GPUToolkit",
+    "Layout",
     "ParslBackend",
     "ParslLocalBackend",
     "PlatformChoice",
     "QueueWorkerResources",
     "TaskFuture",
     "__version__",
+    "measure_layouts",
     "select_platform",
 ]

@@ -290,7 +290,7 @@ class CalculationBackend(_Submitter):
     def _pool_for(self, resources: ComputeResources | None) -> str:
         if resources is None:
             return next(iter(self._pools))
-        fitting = {name: pool for name, pool in self._pools.items() if _serves(pool.resources, resources)}
+        fitting = {name: pool for name, pool in self._pools.items() if pool.serves(resources)}
         if not fitting:
             listed = "; ".join(f"{name}: {pool.resources}" for name, pool in self._pools.items())
             raise InvalidResourcesError(f"resources: no pool has {resources}; the pools are {listed}")
@@ -338,13 +338,3 @@ def _checked_pools(pools: Mapping[str, tuple[int, ComputeResources]]) -> dict[st
             )
         checked[name] = Pool(whole_number("number_of_workers", workers, minimum=1), resources)
     return checked
-
-
-def _serves(owned: ComputeResources, wanted: ComputeResources) -> bool:
-    """Tell whether a worker's resources are enough for what a task asks."""
-    if wanted.number_of_threads > owned.number_of_threads or wanted.number_of_gpus > owned.number_of_gpus:
-        return False
-    if wanted.platform not in (None, owned.platform):
-        return False
-    no_preference = wanted.number_of_gpus == 0 or wanted.preferred_gpu_toolkit == "auto"
-    return no_preference or wanted.preferred_gpu_toolkit == owned.preferred_gpu_toolkit

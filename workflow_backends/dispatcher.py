@@ -39,6 +39,7 @@ __all__ = ["Dispatcher"]
 _logger = logging.getLogger(__name__)
 _ENGINE_CHECK_S = 1.0
 _LOST_BLOCKS_LIMIT = 10
+_REFUSALS_LIMIT = 120  # each half a second apart: all other workers may be busy or gone
 _FEW_TASKS, _MANY_TASKS, _MANY_BYTES = 16, 256, 32_000_000
 
 
@@ -211,7 +212,9 @@ class Dispatcher:
 
     def _send(self, task: Task) -> None:
         directory = str(self._engine.directory)
-        ticket = Ticket(task.attempt, directory, task.options.time_limit, self._resources[task.pool])
+        ticket = Ticket(
+            task.attempt, directory, task.options.time_limit, self._resources[task.pool], task.avoid
+        )
         try:
             prefix = call_prefix([future.result() for future in task.inputs])
             in_engine = self._engine.submit(task.pool, prefix, task.call, ticket)
@@ -274,6 +277,18 @@ class Dispatcher:
             return
         if failure.kind == "cancelled":
             task.future.cancel(failure.description)
+            return
+        if failure.kind == "elsewhere":
+            task.refusals += 1
+            task.avoid = task.avoid if task.refusals < _REFUSALS_LIMIT else ()
+            self._enqueue(task)
+            return
+        if failure.kind == "device" and task.deaths < task.options.retries:
+            task.deaths += 1
+            _logger.warning("%s: %s", task.label, failure.description)
+            if self._pools[task.pool].number_of_workers > 1:
+                task.avoid = (*task.avoid, failure.place)
+            self._enqueue(task, first=True)
             return
         error = error_of(task.label, failure)
         if isinstance(error, task.options.retry_exceptions) and task.failures < task.options.retries:

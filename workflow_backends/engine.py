@@ -28,6 +28,18 @@ class Pool:
     number_of_workers: int
     resources: ComputeResources
 
+    def serves(self, wanted: ComputeResources) -> bool:
+        """Tell whether a worker has what a task asks for."""
+        owned = self.resources
+        if wanted.number_of_threads > owned.number_of_threads or wanted.number_of_gpus > owned.number_of_gpus:
+            return False
+        if wanted.platform not in (None, owned.platform):
+            return False
+        return wanted.number_of_gpus == 0 or (
+            wanted.preferred_gpu_toolkit in ("auto", owned.preferred_gpu_toolkit)
+            and wanted.preferred_gpu_precision == owned.preferred_gpu_precision
+        )
+
 
 @dataclass(frozen=True)
 class TaskOptions:

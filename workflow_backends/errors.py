@@ -2,6 +2,7 @@
 
 __all__ = [
     "BackendStateError",
+    "DeviceError",
     "EngineError",
     "InputFailedError",
     "InvalidResourcesError",
@@ -34,6 +35,13 @@ class BackendStateError(WorkflowBackendError, RuntimeError):
 
 class EngineError(WorkflowBackendError):
     """The engine under the backend failed, so that no task can run any more."""
+
+
+class DeviceError(WorkflowBackendError):
+    """Raised by a task whose worker's device failed: it is run again, on another worker where there is one.
+
+    The worker's process is replaced, for a driver may refuse it for good.
+    """
 
 
 class TaskError(WorkflowBackendError):

@@ -5,14 +5,26 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import platform
 import signal
 import site
+from functools import cache
 from pathlib import Path
 
-__all__ = ["RUN_VARIABLE", "available_cpus", "import_variables", "kill_marked", "memory_variables"]
+__all__ = [
+    "RUN_VARIABLE",
+    "available_cpus",
+    "cpu_name",
+    "import_variables",
+    "kill_marked",
+    "memory_variables",
+    "total_memory",
+]
 
 RUN_VARIABLE = "WORKFLOW_BACKENDS_RUN"  # "pid:directory" of the run that a process belongs to
 _CGROUP_CPU_MAX = Path("/sys/fs/cgroup/cpu.max")
+_CGROUP_MEMORY_MAX = Path("/sys/fs/cgroup/memory.max")
+_CPUINFO = Path("/proc/cpuinfo")
 
 
 def available_cpus() -> int:
@@ -64,3 +76,21 @@ def import_variables() -> dict[str, str]:
     if here in {str(Path(place).resolve()) for place in site.getsitepackages()}:
         return {}
     return {"PYTHONPATH": os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH"))))}
+
+
+@cache
+def cpu_name() -> str:
+    """Return what the processor calls itself."""
+    with contextlib.suppress(OSError):
+        for line in _CPUINFO.open(errors="replace"):
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def total_memory() -> int:
+    """Return the memory that processes here may use together, in bytes, by the machine and its cgroup."""
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    with contextlib.suppress(OSError, ValueError):
+        total = min(total, int(_CGROUP_MEMORY_MAX.read_text()))
+    return total

@@ -4,34 +4,35 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
-from dataclasses import dataclass
+from typing import Any
 
-__all__ = ["OpenCLDevice", "opencl_devices"]
+__all__ = ["read_opencl"]
 
 _CL_DEVICE_TYPE_GPU = 1 << 2
 _CL_DEVICE_TYPE_ALL = 0xFFFFFFFF
 _CL_DEVICE_TYPE = 0x1000
+_CL_DEVICE_GLOBAL_MEM_SIZE = 0x101F
 _CL_DEVICE_NAME = 0x102B
+_CL_DRIVER_VERSION = 0x102D
+_CL_DEVICE_EXTENSIONS = 0x1030
 
 
-@dataclass(frozen=True)
-class OpenCLDevice:
-    """One device, numbered as OpenMM's OpenCLPlatformIndex and DeviceIndex number it."""
-
-    platform_index: int
-    index: int
-    name: str
-    is_gpu: bool
-
-
-def opencl_devices() -> list[OpenCLDevice]:
-    """Return every OpenCL device; an empty list when there is no loader or no driver."""
+def read_opencl() -> list[dict[str, Any]]:
+    """Return the fields of a `devices.Device` for every OpenCL device; none without loader or driver."""
     library = ctypes.util.find_library("OpenCL")
     if library is None:
         return []
     cl = ctypes.CDLL(library)
     return [
-        OpenCLDevice(p, d, _name(cl, device), _is_gpu(cl, device))
+        {
+            "platform_index": p,
+            "index": d,
+            "name": _text(cl, device, _CL_DEVICE_NAME),
+            "driver": _text(cl, device, _CL_DRIVER_VERSION),
+            "memory": _number(cl, device, _CL_DEVICE_GLOBAL_MEM_SIZE),
+            "is_gpu": bool(_number(cl, device, _CL_DEVICE_TYPE) & _CL_DEVICE_TYPE_GPU),
+            "has_double": "cl_khr_fp64" in _text(cl, device, _CL_DEVICE_EXTENSIONS).split(),  # as OpenMM asks
+        }
         for p, platform in enumerate(_handles(cl.clGetPlatformIDs))
         for d, device in enumerate(
             _handles(cl.clGetDeviceIDs, platform, ctypes.c_uint64(_CL_DEVICE_TYPE_ALL))
@@ -48,13 +49,15 @@ def _handles(function: ctypes._NamedFuncPointer, *arguments: object) -> list[cty
     return [ctypes.c_void_p(handle) for handle in found]
 
 
-def _name(cl: ctypes.CDLL, device: ctypes.c_void_p) -> str:
-    text = ctypes.create_string_buffer(256)
-    cl.clGetDeviceInfo(device, _CL_DEVICE_NAME, ctypes.c_size_t(256), text, None)
+def _text(cl: ctypes.CDLL, device: ctypes.c_void_p, what: int) -> str:
+    size = ctypes.c_size_t(0)
+    cl.clGetDeviceInfo(device, what, ctypes.c_size_t(0), None, ctypes.byref(size))
+    text = ctypes.create_string_buffer(size.value + 1)
+    cl.clGetDeviceInfo(device, what, size, text, None)
     return text.value.decode(errors="replace").strip()
 
 
-def _is_gpu(cl: ctypes.CDLL, device: ctypes.c_void_p) -> bool:
-    kind = ctypes.c_uint64(0)
-    cl.clGetDeviceInfo(device, _CL_DEVICE_TYPE, ctypes.c_size_t(8), ctypes.byref(kind), None)
-    return bool(kind.value & _CL_DEVICE_TYPE_GPU)
+def _number(cl: ctypes.CDLL, device: ctypes.c_void_p, what: int) -> int:
+    number = ctypes.c_uint64(0)
+    cl.clGetDeviceInfo(device, what, ctypes.c_size_t(8), ctypes.byref(number), None)
+    return number.value

@@ -18,6 +18,7 @@ from workflow_backends.serialization import Failure
 __all__ = ["error_of"]
 
 _KINDS: dict[str, type[TaskError]] = {
+    "device": RemoteError,
     "exited": TaskExitedError,
     "lost": WorkerLostError,
     "raised": RemoteError,

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
-from dataclasses import dataclass, field
-from functools import cache
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
+from workflow_backends.devices import Device
 from workflow_backends.errors import PlatformUnavailableError
-from workflow_backends.machine import import_variables
-from workflow_backends.opencl import opencl_devices
-from workflow_backends.resources import ComputeResources, GPUToolkit
+from workflow_backends.machine import cpu_name, total_memory
+from workflow_backends.pinning import MASKS, own_positions
+from workflow_backends.probing import find_devices, find_plugins, try_platform
+from workflow_backends.resources import ComputeResources, GPUPrecision, GPUToolkit
 
-__all__ = ["PlatformChoice", "select_platform"]
+__all__ = ["GPU_PLATFORMS", "PlatformChoice", "opencl_candidates", "select_platform"]
 
-# What a user installs to get each GPU platform, and the most that a probe may take (a cold OpenCL compiler).
+GPU_PLATFORMS = ("CUDA", "HIP", "OpenCL")
+# What a user installs to get each GPU platform.
 _INSTALL = {
     "CUDA": "pip install 'openmm[cuda12]' or 'openmm[cuda13]' (conda: cuda-version) and NVIDIA's driver",
     "HIP": "pip install 'openmm[hip6]' or 'openmm[hip7]' (conda: openmm-hip) and AMD's driver",
     "OpenCL": "install an OpenCL loader and driver, e.g. ocl-icd-libopencl1 and pocl-opencl-icd",
 }
-_PROBE_TIMEOUT_S = 120
 
 
 @dataclass(frozen=True)
@@ -40,15 +38,32 @@ class PlatformChoice:
         Why this one, in a sentence.
     tried
         What was tried before it: platform name to what went wrong.
+    precision
+        "single", "mixed" or "double". OpenMM's CPU platform is mixed, Reference double.
+    device, driver
+        The names of the devices, and the version of their driver; of the CPU, without a driver.
+    memory
+        Of one device, in bytes; 0 where it is not known.
     """
 
     name: str
     properties: dict[str, str]
     reason: str
     tried: dict[str, str] = field(default_factory=dict)
+    precision: str = "mixed"
+    device: str = ""
+    driver: str = ""
+    memory: int = 0
 
 
-def select_platform(resources: ComputeResources, *, minimise: bool = False) -> PlatformChoice:
+def select_platform(
+    resources: ComputeResources,
+    *,
+    minimise: bool = False,
+    precise: bool = False,
+    deterministic: bool = False,
+    environment: Mapping[str, str] | None = None,
+) -> PlatformChoice:
     """Choose the OpenMM platform for one worker.
 
     Parameters
@@ -57,119 +72,186 @@ def select_platform(resources: ComputeResources, *, minimise: bool = False) -> P
         What the worker owns.
     minimise
         Whether the Context is for an energy minimisation, which some OpenCL drivers do not survive; a
-        platform that cannot do it gives way to the CPU, and the reason says so.
+        platform that was named and cannot do it gives way to the CPU, and the reason says so. ``auto`` takes
+        none that cannot.
+    precise
+        Whether energies are wanted in double precision: on the GPU that is owned if it has it, else on
+        OpenMM's Reference platform.
+    deterministic
+        Whether equal positions must give equal forces to the last bit. OpenMM's OpenCL platform does not
+        promise that.
+    environment
+        Of the process that will open the Context; this one's unless told.
 
     Raises
     ------
     PlatformUnavailableError
         What was asked for does not work here; the message says what is missing and how to install it.
     """
-    if resources.platform is not None:
-        return _named_outright(resources, resources.platform)
-    if resources.number_of_gpus == 0:
-        return _cpu(resources, "no GPU was asked for")
-    toolkit = resources.preferred_gpu_toolkit
-    names = ["CUDA", "HIP", "OpenCL"] if toolkit == GPUToolkit.auto else [str(toolkit)]
+    if environment is None:
+        environment = os.environ
+    if precise:
+        return _precise(resources, minimise, deterministic, environment)
+    named = resources.platform
+    if named is None and resources.number_of_gpus == 0:
+        return _cpu(resources, "no GPU was asked for", deterministic)
+    if named is not None and named not in GPU_PLATFORMS:
+        return _named_outright(resources, named, deterministic)
+    toolkit = named or resources.preferred_gpu_toolkit
     tried: dict[str, str] = {}
-    for name in names:
+    for name in GPU_PLATFORMS if toolkit == GPUToolkit.auto else [str(toolkit)]:
+        if name == "OpenCL" and deterministic:
+            tried[name] = "it has no deterministic forces"
+            continue
         try:
-            properties = _gpu_properties(name, resources, any_device=toolkit == GPUToolkit.OpenCL)
+            choice = _gpu(name, resources, environment, any_device=toolkit == GPUToolkit.OpenCL)
         except PlatformUnavailableError as error:
             tried[name] = str(error)
             continue
-        result = _probe(name, json.dumps(properties, sort_keys=True))
-        if result["integrates"] and minimise and not result["minimises"]:
-            return _cpu(
-                resources, f"{name} cannot minimise here ({result['error']})", {name: result["error"]}
-            )
-        if result["integrates"]:
-            return PlatformChoice(name, properties, _gpu_reason(name, toolkit), tried)
-        tried[name] = result["error"]
+        if deterministic:
+            choice = replace(choice, properties=choice.properties | {"DeterministicForces": "true"})
+        trial = try_platform(name, choice.properties, environment)
+        if trial.integrates and not trial.minimises and toolkit == GPUToolkit.auto:
+            tried[name] = f"it cannot minimise ({trial.error})"
+            continue
+        if trial.integrates and minimise and not trial.minimises:
+            reason = f"{name} cannot minimise here ({trial.error})"
+            return _cpu(resources, reason, deterministic, {name: trial.error})
+        if trial.integrates:
+            return replace(choice, reason=_gpu_reason(name, toolkit, named), tried=tried)
+        tried[name] = _masked(name, trial.error, environment)
     if toolkit == GPUToolkit.auto and resources.allow_cpu:
-        return _cpu(resources, "no GPU platform works here and allow_cpu is set", tried)
-    raise PlatformUnavailableError(_unavailable(resources, tried))
+        return _fallen_to_cpu(resources, deterministic, tried)
+    raise PlatformUnavailableError(_unavailable(resources, toolkit, tried))
 
 
-def _named_outright(resources: ComputeResources, name: str) -> PlatformChoice:
-    if name not in _registered():
-        raise PlatformUnavailableError(
-            f"platform: {name!r} is not available; this machine has {', '.join(_registered())}"
-        )
+def opencl_candidates(devices: list[Device], *, any_device: bool) -> list[list[Device]]:
+    """Return the suitable devices of each OpenCL platform; GPUs, and platforms that have some, come first."""
+    suitable = sorted(
+        (device for device in devices if any_device or device.is_gpu), key=lambda device: not device.is_gpu
+    )
+    groups = [[d for d in suitable if d.platform_index == p] for p in {d.platform_index for d in suitable}]
+    return sorted(groups, key=lambda group: (not group[0].is_gpu, group[0].platform_index))
+
+
+def _precise(
+    resources: ComputeResources, minimise: bool, deterministic: bool, environment: Mapping[str, str]
+) -> PlatformChoice:
+    if resources.number_of_gpus and resources.platform is None:
+        wanted = replace(resources, preferred_gpu_precision=GPUPrecision.double, allow_cpu=False)
+        try:
+            choice = select_platform(
+                wanted, minimise=minimise, deterministic=deterministic, environment=environment
+            )
+        except PlatformUnavailableError as error:
+            select_platform(resources, deterministic=deterministic, environment=environment)  # a GPU is owed
+            return _reference(f"no GPU in double precision works here ({error})")
+        if choice.precision == "double":
+            return choice
+    return _reference("double precision was asked for, which the CPU platform does not have")
+
+
+def _reference(reason: str) -> PlatformChoice:
+    return PlatformChoice("Reference", {}, reason, {}, "double", cpu_name(), "", total_memory())
+
+
+def _named_outright(resources: ComputeResources, name: str, deterministic: bool) -> PlatformChoice:
     if name == "CPU":
-        return _cpu(resources, "the platform was named")
-    if name in _INSTALL:
-        return PlatformChoice(
-            name, _gpu_properties(name, resources, any_device=True), "the platform was named"
+        return _cpu(resources, "the platform was named", deterministic)
+    if name == "Reference":
+        return _reference("the platform was named")
+    registered = find_plugins()["names"]
+    if name not in registered:
+        raise PlatformUnavailableError(
+            f"platform: {name!r} is not available; this machine has {', '.join(registered)}"
         )
-    return PlatformChoice(name, {}, "the platform was named")
+    return PlatformChoice(name, {}, "the platform was named", precision="")
 
 
-def _cpu(resources: ComputeResources, reason: str, tried: dict[str, str] | None = None) -> PlatformChoice:
-    return PlatformChoice("CPU", {"Threads": str(resources.number_of_threads)}, reason, tried or {})
+def _cpu(
+    resources: ComputeResources, reason: str, deterministic: bool, tried: dict[str, str] | None = None
+) -> PlatformChoice:
+    properties = {"Threads": str(resources.number_of_threads)}
+    if deterministic:
+        properties["DeterministicForces"] = "true"
+    return PlatformChoice("CPU", properties, reason, tried or {}, "mixed", cpu_name(), "", total_memory())
 
 
-def _gpu_reason(name: str, toolkit: str) -> str:
+def _fallen_to_cpu(resources: ComputeResources, deterministic: bool, tried: dict[str, str]) -> PlatformChoice:
+    if resources.preferred_gpu_precision == GPUPrecision.double:
+        raise PlatformUnavailableError(
+            f"{_unavailable(resources, GPUToolkit.auto, tried)}; allow_cpu does not help, for"
+            " preferred_gpu_precision is double, which the CPU platform does not have; give"
+            " platform='Reference'"
+        )
+    return _cpu(resources, "no GPU platform works here and allow_cpu is set", deterministic, tried)
+
+
+def _gpu_reason(name: str, toolkit: str, named: str | None) -> str:
+    if named is not None:
+        return "the platform was named, and works here"
     if toolkit == GPUToolkit.auto:
-        return f"{name} is the first of CUDA, HIP, OpenCL that works here"
+        return f"{name} is the first of {', '.join(GPU_PLATFORMS)} that works here"
     return f"the toolkit {name} was asked for and works here"
 
 
-def _gpu_properties(name: str, resources: ComputeResources, *, any_device: bool) -> dict[str, str]:
-    """Return the Context properties; device numbers are relative to what the worker may see."""
+def _gpu(
+    name: str, resources: ComputeResources, environment: Mapping[str, str], *, any_device: bool
+) -> PlatformChoice:
+    """Return the choice of this GPU platform, if it works."""
     wanted = max(resources.number_of_gpus, 1)
-    properties = {"Precision": str(resources.preferred_gpu_precision)}
+    precision = str(resources.preferred_gpu_precision)
+    found = find_devices(name, environment)
+    properties = {"Precision": precision}
     if name == "OpenCL":
-        platform_index, indices = _opencl_devices(wanted, any_device)
-        properties["OpenCLPlatformIndex"] = str(platform_index)
+        own = _opencl_devices(found, wanted, precision, any_device, environment)
+        properties["OpenCLPlatformIndex"] = str(own[0].platform_index)
+        indices = [device.index for device in own]
     else:
-        indices = list(range(wanted))
-    properties["DeviceIndex"] = ",".join(str(i) for i in indices)
-    return properties
+        own, indices = found[:wanted], list(range(wanted))
+        if found and len(found) < wanted:
+            listed = ", ".join(device.name for device in found)
+            few = f"{wanted} GPUs needed; found {listed}"
+            raise PlatformUnavailableError(_masked(name, few, environment))
+    properties["DeviceIndex"] = ",".join(map(str, indices))
+    first = own[0] if own else Device(0, name)
+    names = ", ".join(dict.fromkeys(device.name for device in own)) or name
+    return PlatformChoice(name, properties, "", {}, precision, names, first.driver, first.memory)
 
 
-def _opencl_devices(wanted: int, any_device: bool) -> tuple[int, list[int]]:
+def _opencl_devices(
+    found: list[Device], wanted: int, precision: str, any_device: bool, environment: Mapping[str, str]
+) -> list[Device]:
     kind = "OpenCL device" if any_device else "OpenCL device of type GPU"
-    found = opencl_devices()
-    for platform_index in sorted({d.platform_index for d in found}):
-        indices = [d.index for d in found if d.platform_index == platform_index and (any_device or d.is_gpu)]
-        if len(indices) >= wanted:
-            return platform_index, indices[:wanted]
-    listed = ", ".join(d.name for d in found) or "none"
-    raise PlatformUnavailableError(f"{wanted} {kind} needed on one OpenCL platform; found {listed}")
+    positions = own_positions("OpenCL", environment)
+    enough = []
+    for group in opencl_candidates(found, any_device=any_device):
+        own = group if positions is None else [group[p] for p in positions if p < len(group)]
+        if len(own) >= wanted:
+            enough.append(own[:wanted])
+    if not enough:
+        listed = ", ".join(device.name for device in found) or "none"
+        raise PlatformUnavailableError(f"{wanted} {kind} needed on one OpenCL platform; found {listed}")
+    if precision != GPUPrecision.single:  # mixed precision needs doubles as well
+        single = ", ".join(d.name for group in enough for d in group if not d.has_double)
+        enough = [group for group in enough if all(device.has_double for device in group)]
+        if not enough:
+            raise PlatformUnavailableError(
+                f"preferred_gpu_precision: {precision!r} is not possible on {single}, which lacks double"
+                " precision; give 'single'"
+            )
+    return enough[0]
 
 
-def _registered() -> list[str]:
-    from openmm import Platform  # noqa: PLC0415
+def _masked(name: str, error: str, environment: Mapping[str, str]) -> str:
+    mask = MASKS.get(name, "")
+    return f"{error} ({mask} is {environment[mask]!r})" if mask in environment else error
 
-    return [Platform.getPlatform(i).getName() for i in range(Platform.getNumPlatforms())]
 
-
-def _unavailable(resources: ComputeResources, tried: dict[str, str]) -> str:
+def _unavailable(resources: ComputeResources, toolkit: str, tried: dict[str, str]) -> str:
     what = "; ".join(f"{name}: {error}" for name, error in tried.items())
     how = "; ".join(_INSTALL[name] for name in tried)
-    return (
-        f"number_of_gpus: {resources.number_of_gpus} with toolkit {resources.preferred_gpu_toolkit}"
-        f" cannot be served on this machine ({what}); {how}; or ask for number_of_gpus=0"
-    )
-
-
-@cache
-def _probe(name: str, properties: str) -> dict[str, Any]:
-    """Open a Context, integrate and minimise in a process of its own: a driver may crash it."""
-    command = [sys.executable, "-P", "-m", "workflow_backends.probe", name, properties]
-    environment = os.environ | import_variables()
-    outcome: dict[str, Any] = {"integrates": False, "minimises": False, "error": ""}
-    try:
-        run = subprocess.run(
-            command, capture_output=True, text=True, timeout=_PROBE_TIMEOUT_S, check=False, env=environment
-        )
-    except subprocess.TimeoutExpired:
-        return outcome | {"error": f"did not answer within {_PROBE_TIMEOUT_S} s"}
-    for line in run.stdout.splitlines():
-        if line.startswith("{"):  # drivers print too
-            outcome |= json.loads(line)
-    if run.returncode != 0 and not outcome["error"]:
-        last = (run.stderr.strip().splitlines() or [""])[-1]
-        ended = f"signal {-run.returncode}" if run.returncode < 0 else f"exit status {run.returncode}"
-        outcome["error"] = f"the probe ended with {ended} {last}".strip()
-    return outcome
+    asked = f"number_of_gpus: {resources.number_of_gpus} with toolkit {toolkit}"
+    if resources.platform is not None:
+        asked = f"platform: {resources.platform!r}"
+    return f"{asked} cannot be served on this machine ({what}); {how}; or ask for number_of_gpus=0"

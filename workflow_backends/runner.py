@@ -17,11 +17,14 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from workflow_backends.channel import Channel
 from workflow_backends.machine import import_variables
+from workflow_backends.pinning import worker_variables
+from workflow_backends.probing import PROBES_NAME, PROBES_VARIABLE
 from workflow_backends.resources import ComputeResources
 from workflow_backends.serialization import SUCCEEDED, TASK, Failure, TaskFailed
 
@@ -29,6 +32,7 @@ __all__ = ["Ticket", "run_task"]
 
 _POLL_S = 0.1
 _INTERRUPT_GRACE_S = 2.0
+_ELSEWHERE_S = 0.5
 _TAIL_BYTES = 2000
 
 
@@ -45,12 +49,15 @@ class Ticket(NamedTuple):
         In seconds, or None.
     resources
         The pickled ComputeResources of the worker.
+    avoid
+        Workers that are to leave the task to others, because their devices failed it.
     """
 
     attempt: str
     directory: str
     time_limit: float | None
     resources: bytes
+    avoid: tuple[str, ...] = ()
 
     @property
     def cancel_mark(self) -> str:
@@ -63,8 +70,7 @@ class _Worker:
 
     def __init__(self, ticket: Ticket) -> None:
         self.owner = (ticket.directory, ticket.resources)
-        name = f"worker-{socket.gethostname()}-{os.getpid()}-{threading.get_ident()}.log"
-        self._log = Path(ticket.directory, name)
+        self._log = Path(ticket.directory, f"worker-{_place()}.log")
         self._log_descriptor = os.open(self._log, os.O_RDONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         self._receipts, receipts = os.pipe()
         os.set_blocking(self._receipts, False)
@@ -77,7 +83,7 @@ class _Worker:
                 ],
                 pass_fds=[theirs.fileno(), receipts],
                 stdin=subprocess.DEVNULL,
-                env=os.environ | import_variables() | _thread_variables(pickle.loads(ticket.resources)),
+                env=os.environ | import_variables() | _own_variables(ticket),
                 start_new_session=True,
             )
         os.close(receipts)
@@ -123,7 +129,7 @@ class _Worker:
 _local = threading.local()
 
 
-def run_task(call: bytes, prefix: bytes, ticket: tuple[str, str, float | None, bytes]) -> bytes:
+def run_task(call: bytes, prefix: bytes, ticket: tuple[Any, ...]) -> bytes:
     """Run one task in the worker process and return the pickle of its result.
 
     Parameters
@@ -144,6 +150,9 @@ def run_task(call: bytes, prefix: bytes, ticket: tuple[str, str, float | None, b
 def _run(message: tuple[bytes, bytes], ticket: Ticket) -> bytes:
     if os.path.exists(ticket.cancel_mark):  # noqa: PTH110  # a Path costs more than the look
         raise _failed("cancelled", "it was cancelled before it started")
+    if _place() in ticket.avoid:
+        time.sleep(_ELSEWHERE_S)  # in which another worker may take the task
+        raise _failed("elsewhere", "the worker's device has failed it before")
     worker: _Worker | None = getattr(_local, "worker", None)
     if worker is not None and worker.owner != (ticket.directory, ticket.resources):
         _discard(worker)  # of an earlier run on the same Parsl
@@ -179,7 +188,9 @@ def _converse(worker: _Worker, message: tuple[bytes, bytes], ticket: Ticket) -> 
     if outcome == SUCCEEDED:
         return data[:] if isinstance(data, mmap.mmap) else bytes(data)
     failure: Failure = pickle.loads(data)
-    raise TaskFailed(pickle.dumps(Failure(**vars(failure) | {"log": log})))
+    if failure.kind == "device":
+        _discard(worker)  # a driver may refuse the process for good
+    raise TaskFailed(pickle.dumps(replace(failure, log=log, place=_place())))
 
 
 def _wait(worker: _Worker, ticket: Ticket) -> None:
@@ -226,6 +237,21 @@ def _failed(kind: str, description: str, log: str = "") -> TaskFailed:
     return TaskFailed(pickle.dumps(Failure(kind, description, log=log)))
 
 
-def _thread_variables(resources: ComputeResources) -> dict[str, str]:
+def _own_variables(ticket: Ticket) -> dict[str, str]:
+    """Return the variables by which a worker's libraries keep to what it owns."""
+    resources: ComputeResources = pickle.loads(ticket.resources)
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENMM_CPU_THREADS")
-    return dict.fromkeys(names, str(resources.number_of_threads))
+    threads = dict.fromkeys(names, str(resources.number_of_threads))
+    devices = worker_variables(_rank(), resources.number_of_gpus, os.environ)
+    return threads | devices | {PROBES_VARIABLE: f"{ticket.directory}/{PROBES_NAME}"}
+
+
+def _place() -> str:
+    """Return a name for the engine's worker whose tasks run here."""
+    return f"{socket.gethostname()}-{os.getpid()}-{threading.get_ident()}"
+
+
+def _rank() -> int:
+    """Return which of its pool's workers this is: a thread of ours, or a process of Parsl's."""
+    rank = getattr(threading.current_thread(), "rank", None)
+    return int(os.environ.get("PARSL_WORKER_RANK", "0")) if rank is None else int(rank)

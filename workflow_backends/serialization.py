@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 
-from workflow_backends.errors import ResultError
+from workflow_backends.errors import DeviceError, ResultError
 
 if TYPE_CHECKING:
     from workflow_backends.futures import TaskFuture
@@ -56,7 +56,8 @@ class Failure:
     Parameters
     ----------
     kind
-        "raised", "exited", "result", "lost", "time limit" or "cancelled".
+        "raised", "exited", "result", "lost", "time limit", "cancelled", "device", or "elsewhere" from a
+        worker that is to be avoided.
     description
         One line for people.
     exception
@@ -65,6 +66,8 @@ class Failure:
         The worker's traceback as text.
     log
         The end of what the task printed.
+    place
+        The worker whose device failed.
     """
 
     kind: str
@@ -72,6 +75,7 @@ class Failure:
     exception: bytes | None = None
     traceback: str = ""
     log: str = ""
+    place: str = ""
 
 
 class TaskFailed(Exception):  # noqa: N818  # never seen by users
@@ -221,7 +225,8 @@ def dump_exception(error: BaseException) -> Failure:
         return Failure("result", str(error), traceback=text)
     if not isinstance(error, Exception) or _unfit_for_futures(error):
         return Failure("exited", description, traceback=text)
-    return Failure("raised", description, _pickled_exception(error), text)
+    device = isinstance(error, DeviceError) or isinstance(error.__cause__, DeviceError)
+    return Failure("device" if device else "raised", description, _pickled_exception(error), text)
 
 
 def _unfit_for_futures(error: BaseException) -> bool:

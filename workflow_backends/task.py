@@ -29,6 +29,8 @@ class Task:
     failures: int = 0
     lost_blocks: int = 0
     size: int = 0
+    refusals: int = 0
+    avoid: tuple[str, ...] = ()
     ticket: Ticket | None = None
 
     @property

@@ -380,3 +380,21 @@ def test_it_works_in_a_notebook(tmp_path: Path) -> None:
     ).execute()
     outputs = [cell.outputs[0]["data"]["text/plain"] for cell in notebook.cells if cell.outputs]
     assert outputs == ["144", "[0, 1, 4]"]
+
+
+def test_a_device_error_moves_a_task_to_another_worker(tmp_path: Path) -> None:
+    def fail_on_one_worker(file: str) -> str:
+        import sys
+        from pathlib import Path
+
+        from workflow_backends.errors import DeviceError
+
+        log = sys.argv[3]  # which is named after Parsl's worker
+        if not Path(file).exists():
+            Path(file).write_text(log)
+            raise DeviceError("the GPU fell off the bus")
+        return log
+
+    with ParslLocalBackend(2) as backend:
+        second = backend.submit_task(fail_on_one_worker, str(tmp_path / "first")).result(60)
+    assert second != (tmp_path / "first").read_text()

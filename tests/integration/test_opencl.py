@@ -8,15 +8,19 @@ from pathlib import Path
 import numpy as np
 import openmm
 import pytest
+from water_box import LIMITS, Box, deviation, make_water
 
-from protocols import OpenMMSimulation, ThermodynamicState, execute_in
+from protocols import OpenMMEnergyMinimisation, OpenMMSimulation, ThermodynamicState, execute_in
+from protocols.engine import open_context
 from protocols.settings import DynamicsSettings
 from workflow_backends import ComputeResources, select_platform
 from workflow_backends.errors import PlatformUnavailableError
-from workflow_backends.opencl import opencl_devices
+from workflow_backends.probing import find_devices
+
+_DEVICES = find_devices("OpenCL")
 
 pytestmark = pytest.mark.skipif(
-    not opencl_devices() and "CI" not in os.environ,
+    not _DEVICES and "CI" not in os.environ,
     reason="no OpenCL device: install ocl-icd-libopencl1 and pocl-opencl-icd",
 )
 
@@ -42,15 +46,47 @@ def _argon(place: Path) -> tuple[Path, Path]:
     return place / "system.xml", place / "state.xml"
 
 
-def test_opencl_by_name_is_chosen_and_minimises_or_gives_way() -> None:
-    choice = select_platform(OPENCL)
-    assert choice.name == "OpenCL"
-    assert choice.properties["Precision"] == "mixed"
-    assert select_platform(OPENCL, minimise=True).name in {"OpenCL", "CPU"}
+@pytest.mark.parametrize("precision", ["single", "mixed", "double"])
+def test_opencl_by_name_is_chosen_with_its_precision(precision: str) -> None:
+    choice = select_platform(ComputeResources(1, 1, "OpenCL", precision))
+    assert (choice.name, choice.precision) == ("OpenCL", precision)
+    assert choice.properties["Precision"] == precision
+    assert choice.device in {device.name for device in _DEVICES}
+
+
+def test_a_minimisation_survives_a_driver_that_does_not(tmp_path: Path, water: Box) -> None:
+    """PoCL's ends its process when it minimises water; the probe has seen it."""
+    system, positions = water
+    context = open_context(system, openmm.VerletIntegrator(0.001), select_platform(ComputeResources()))
+    context.setPositions(positions)
+    files = {"system_file": tmp_path / "system.xml", "state_file": tmp_path / "state.xml"}
+    files["system_file"].write_text(openmm.XmlSerializer.serialize(system))
+    files["state_file"].write_text(openmm.XmlSerializer.serialize(context.getState(positions=True)))
+    outputs = execute_in(OpenMMEnergyMinimisation(**files), tmp_path / "run", OPENCL)
+    if outputs.platform == "CPU":
+        assert "OpenCL cannot minimise here (the probe ended with signal 11" in outputs.platform_reason
+    else:
+        assert outputs.platform == "OpenCL"
+
+
+@pytest.fixture(scope="module")
+def water() -> Box:
+    return make_water()
+
+
+@pytest.mark.parametrize("precision", LIMITS)
+def test_forces_are_those_of_reference(water: Box, precision: str) -> None:
+    choice = select_platform(ComputeResources(1, 1, "OpenCL", precision))
+    assert deviation(water, choice) < LIMITS[precision]
+
+
+def test_precise_energies_are_in_double() -> None:
+    choice = select_platform(OPENCL, precise=True)
+    assert (choice.name, choice.properties["Precision"]) == ("OpenCL", "double")
 
 
 def test_auto_takes_no_cpu_device_for_a_gpu() -> None:
-    if any(device.is_gpu for device in opencl_devices()):
+    if any(device.is_gpu for device in _DEVICES):
         pytest.skip("this machine has a GPU")
     with pytest.raises(PlatformUnavailableError, match="of type GPU needed"):
         select_platform(ComputeResources(number_of_gpus=1))

@@ -1,7 +1,7 @@
 import openmm
 import pytest
 
-from protocols.errors import SimulationError
+from protocols.errors import NotFiniteError
 from protocols.execution import execute_in
 from protocols.minimisation import OpenMMEnergyMinimisation
 
@@ -37,7 +37,7 @@ def test_an_energy_that_is_not_finite_is_an_error(tmp_path, argon_box, resources
     first = next(i for i, line in enumerate(lines) if "<Position " in line)
     lines[first + 1] = lines[first]
     broken.write_text("".join(lines))
-    with pytest.raises(SimulationError, match=r"cannot minimise|the potential energy is"):
+    with pytest.raises(NotFiniteError, match=r"minimising .*NaN|the potential energy is"):
         execute_in(
             OpenMMEnergyMinimisation(system_file=argon_box.system_file, state_file=broken),
             tmp_path / "run",

@@ -8,9 +8,12 @@ from protocols.analysis import read_observable
 from protocols.errors import InputError, SimulationError
 from protocols.execution import execute_in
 from protocols.pace import PROGRESS_NAME
+from protocols.platform_outputs import PlatformOutputs
 from protocols.settings import DynamicsSettings
 from protocols.simulation import OpenMMSimulation
 from protocols.state import ThermodynamicState
+from workflow_backends.machine import cpu_name
+from workflow_backends.resources import ComputeResources
 
 
 def simulation(argon_box, **inputs):
@@ -89,3 +92,27 @@ def test_numbers_that_become_meaningless_stop_it_with_the_step(tmp_path, argon_b
 def test_a_time_shorter_than_a_frame_is_refused(argon_box):
     with pytest.raises(InputError, match=r"simulated_time: 0\.05 ps is not allowed; it must be at least"):
         simulation(argon_box, simulated_time="0.05 ps")
+
+
+def test_outputs_and_provenance_say_where_it_ran(tmp_path, argon_box):
+    outputs = execute_in(simulation(argon_box), tmp_path, ComputeResources(number_of_threads=2))
+    said = {name: getattr(outputs, name) for name in PlatformOutputs.model_fields}
+    assert said == {
+        "platform": "CPU",
+        "platform_reason": "no GPU was asked for",
+        "device": cpu_name(),
+        "driver": "",
+        "precision": "mixed",
+        "threads": 2,
+        "openmm_version": openmm.Platform.getOpenMMVersion(),
+        "incidents": (),
+    }
+    record = json.loads((tmp_path / "provenance.json").read_text())
+    assert {name: record[name] for name in said} == said | {"incidents": []}
+    assert record["ns_per_day"] == outputs.ns_per_day
+
+
+def test_on_reference_it_is_double_and_one_thread(tmp_path, argon_box):
+    resources = ComputeResources(number_of_threads=2, platform="Reference")
+    outputs = execute_in(simulation(argon_box), tmp_path, resources)
+    assert (outputs.platform, outputs.precision, outputs.threads) == ("Reference", "double", 1)

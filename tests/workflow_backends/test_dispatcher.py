@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from workflow_backends import ComputeResources, TaskFuture
+from workflow_backends import dispatcher as dispatcher_module
 from workflow_backends.dispatcher import Dispatcher
 from workflow_backends.engine import Pool, TaskOptions
-from workflow_backends.errors import BackendStateError, EngineError, ResultError, WorkerLostError
+from workflow_backends.errors import BackendStateError, DeviceError, EngineError, ResultError, WorkerLostError
 from workflow_backends.runner import Ticket
 from workflow_backends.serialization import Failure, TaskFailed, dump_call
 
@@ -189,3 +190,53 @@ def test_stop_cancels_all_and_refuses_more(dispatcher: Dispatcher) -> None:
         for t in threading.enumerate()
         if t.name.startswith("backend-dispatcher") and t.is_alive() and t in dispatcher._threads
     ]
+
+
+def _failed(kind: str, place: str = "") -> TaskFailed:
+    exception = pickle.dumps(DeviceError("gone"))
+    return TaskFailed(pickle.dumps(Failure(kind, "DeviceError: gone", exception, place=place)))
+
+
+@pytest.fixture
+def two_workers(engine: Engine) -> Iterator[Dispatcher]:
+    started = Dispatcher(engine, {"workers": Pool(2, ComputeResources())})
+    started.start()
+    yield started
+    started.stop(5)
+
+
+def test_a_device_error_is_tried_again_on_another_worker(engine: Engine, two_workers: Dispatcher) -> None:
+    future = _submit(two_workers, "abc")
+    engine.answer(0, _failed("device", "first"))
+    engine.answer(1, _failed("elsewhere"))
+    engine.answer(2, 3)
+    assert future.result(5) == 3
+    assert [ticket.avoid for ticket, _ in engine.attempts] == [(), ("first",), ("first",)]
+
+
+def test_a_device_error_that_stays_is_the_tasks_own(engine: Engine, two_workers: Dispatcher) -> None:
+    future = _submit(two_workers, "abc")
+    engine.answer(0, _failed("device", "first"))
+    engine.answer(1, _failed("device", "second"))
+    assert isinstance(future.exception(5), DeviceError)
+
+
+def test_nobody_is_avoided_for_ever(
+    engine: Engine, two_workers: Dispatcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatcher_module, "_REFUSALS_LIMIT", 3)
+    future = _submit(two_workers, "abc")
+    engine.answer(0, _failed("device", "first"))
+    for number in (1, 2, 3):
+        engine.answer(number, _failed("elsewhere"))
+    engine.answer(4, 3)
+    assert future.result(5) == 3
+    assert [ticket.avoid for ticket, _ in engine.attempts][-2:] == [("first",), ()]
+
+
+def test_the_only_worker_is_not_avoided(engine: Engine, dispatcher: Dispatcher) -> None:
+    future = _submit(dispatcher, "abc")
+    engine.answer(0, _failed("device", "first"))
+    engine.answer(1, 3)
+    assert future.result(5) == 3
+    assert engine.attempts[1][0].avoid == ()

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from workflow_backends import ComputeResources, runner
+from workflow_backends.errors import DeviceError
 from workflow_backends.runner import Ticket, run_task
 from workflow_backends.serialization import PLAIN_MARK, Failure, TaskFailed, call_prefix, dump_call
 
@@ -106,3 +107,42 @@ def test_a_child_that_holds_the_socket_does_not_hide_a_death(tmp_path: Path) -> 
 
     failure = _failure(_ticket(tmp_path), fork_and_die)
     assert "exit status 5" in failure.description
+
+
+def _break_device() -> None:
+    raise DeviceError("the GPU fell off the bus")
+
+
+def _wrap_broken_device() -> None:
+    try:
+        _break_device()
+    except DeviceError as error:
+        raise RuntimeError("the task failed") from error
+
+
+@pytest.mark.parametrize("task", [_break_device, _wrap_broken_device])
+def test_a_device_error_replaces_the_process_and_names_the_place(task: Any, tmp_path: Path) -> None:
+    ticket = _ticket(tmp_path)
+    pid = _run(ticket, os.getpid)
+    failure = _failure(ticket, task)
+    assert (failure.kind, failure.place) == ("device", runner._place())
+    assert _run(ticket, os.getpid) != pid
+
+
+def test_a_worker_that_is_to_be_avoided_leaves_the_task(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "_ELSEWHERE_S", 0)
+    assert _failure(_ticket(tmp_path, avoid=(runner._place(),)), abs, 1).kind == "elsewhere"
+    assert _run(_ticket(tmp_path, avoid=("another",)), abs, -1) == 1
+
+
+def test_a_worker_sees_its_own_devices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-aa,GPU-bb,GPU-cc")
+    monkeypatch.setenv("PARSL_WORKER_RANK", "1")
+    ticket = _ticket(tmp_path, resources=pickle.dumps(ComputeResources(number_of_gpus=1)))
+    assert _run(ticket, os.getenv, "CUDA_VISIBLE_DEVICES") == "GPU-bb"
+    monkeypatch.setattr(threading.current_thread(), "rank", 2, raising=False)
+    other = _ticket(tmp_path, resources=pickle.dumps(ComputeResources(2, number_of_gpus=1)))
+    assert _run(other, os.getenv, "CUDA_VISIBLE_DEVICES") == "GPU-cc"
+    assert _run(_ticket(tmp_path), os.getenv, "CUDA_VISIBLE_DEVICES") == "GPU-aa,GPU-bb,GPU-cc"

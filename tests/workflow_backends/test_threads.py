@@ -16,11 +16,12 @@ def test_a_worker_runs_in_this_process_and_tells_when_it_died() -> None:
     context = ThreadContext()
     tasks, results = context.Queue(), context.Queue()
 
-    def work(own: object) -> None:
+    def work(rank: int, own: object) -> None:
         while (task := tasks.get(timeout=10)) is not None:
             results.put((own is tasks, task, threading.current_thread().name))
 
-    worker = context.Process(target=work, args=(tasks,), name="worker 0")
+    worker = context.Process(target=work, args=(3, tasks), name="worker 0")
+    assert worker.rank == 3
     worker.start()
     tasks.put("a task")
     assert results.get(timeout=10) == (True, "a task", "worker 0")
@@ -47,7 +48,7 @@ def test_a_busy_worker_does_not_keep_its_process() -> None:
     code = """
 import threading
 from workflow_backends.parsl_engine.threads import ThreadContext
-busy = ThreadContext().Process(target=threading.Event().wait, args=(), name="busy")
+busy = ThreadContext().Process(lambda rank: threading.Event().wait(), (0,), "busy")
 busy.start()
 for end in (busy.terminate, busy.kill):
     end()

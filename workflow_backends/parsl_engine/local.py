@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
+from workflow_backends.assignment import assign_devices
 from workflow_backends.backend import CalculationBackend
 from workflow_backends.engine import Engine, Pool
 from workflow_backends.errors import EngineError, InvalidResourcesError
+from workflow_backends.layout import measure_layouts
 from workflow_backends.machine import RUN_VARIABLE, available_cpus, import_variables, memory_variables
 from workflow_backends.parsl_engine.engine import OwnKernelEngine
-from workflow_backends.platforms import select_platform
+from workflow_backends.probing import PROBES_NAME, PROBES_VARIABLE
+from workflow_backends.resources import ComputeResources, whole_number
 
 if TYPE_CHECKING:
     from workflow_backends.parsl_engine.supervision import SupervisedExecutor
@@ -36,6 +41,8 @@ class ParslLocalBackend(CalculationBackend):
         machine has.
     pools
         Several pools of workers instead: ``{name: (number_of_workers, resources)}``.
+    workers_per_gpu
+        How many workers share what each of them owns of GPUs; 1 unless told.
 
     Examples
     --------
@@ -47,10 +54,42 @@ class ParslLocalBackend(CalculationBackend):
 
     _engine: OwnKernelEngine | None = None
 
+    def __init__(
+        self,
+        number_of_workers: int = 1,
+        resources_per_worker: ComputeResources | None = None,
+        pools: Mapping[str, tuple[int, ComputeResources]] | None = None,
+        *,
+        workers_per_gpu: int = 1,
+    ) -> None:
+        super().__init__(number_of_workers, resources_per_worker, pools)
+        self._workers_per_gpu = whole_number("workers_per_gpu", workers_per_gpu, minimum=1)
+
+    @classmethod
+    def for_this_machine(cls, number_of_atoms: int = 1000, *, seconds: float = 2.0) -> Self:
+        """Return a backend with the workers that simulate the most here, found out by measuring.
+
+        Parameters
+        ----------
+        number_of_atoms
+            Of the systems to be simulated.
+        seconds
+            For which each layout is measured; see `layout.measure_layouts`.
+        """
+        best = measure_layouts(number_of_atoms, seconds=seconds)[0]
+        return cls(best.number_of_workers, best.resources_per_worker, workers_per_gpu=best.workers_per_gpu)
+
     def _start_engine(self, pools: Mapping[str, Pool]) -> Engine:
-        _check_machine(pools)
+        _check_threads(pools)
+        directory = _run_directory()
+        try:
+            probes = {PROBES_VARIABLE: str(directory / PROBES_NAME)}
+            devices = assign_devices(pools, os.environ | probes, self._workers_per_gpu)
+        except BaseException:
+            shutil.rmtree(directory)
+            raise
         self._engine = OwnKernelEngine(
-            _run_directory(), lambda place: [_executor(name, pool, place) for name, pool in pools.items()]
+            directory, lambda place: [_executor(name, pools[name], place, devices[name]) for name in pools]
         )
         return self._engine
 
@@ -60,16 +99,13 @@ class ParslLocalBackend(CalculationBackend):
             self._engine = None
 
 
-def _check_machine(pools: Mapping[str, Pool]) -> None:
+def _check_threads(pools: Mapping[str, Pool]) -> None:
     wanted = sum(pool.number_of_workers * pool.resources.number_of_threads for pool in pools.values())
     if wanted > available_cpus():
         raise InvalidResourcesError(
             f"number_of_workers x number_of_threads: {wanted} threads were asked for, this machine has"
             f" {available_cpus()} CPUs; ask for fewer workers or threads"
         )
-    for pool in pools.values():
-        if pool.resources.number_of_gpus or pool.resources.platform:
-            select_platform(pool.resources)
 
 
 def _run_directory() -> Path:
@@ -84,11 +120,16 @@ def _run_directory() -> Path:
         ) from error
 
 
-def _executor(name: str, pool: Pool, directory: Path) -> SupervisedExecutor:
+def _executor(name: str, pool: Pool, directory: Path, devices: Mapping[str, str]) -> SupervisedExecutor:
     from workflow_backends.parsl_engine.provider import GuardedLocalProvider  # noqa: PLC0415
     from workflow_backends.parsl_engine.supervision import SupervisedExecutor  # noqa: PLC0415
 
-    environment = {RUN_VARIABLE: OwnKernelEngine.mark(directory)} | import_variables() | memory_variables()
+    environment = {
+        RUN_VARIABLE: OwnKernelEngine.mark(directory),
+        **import_variables(),
+        **memory_variables(),
+        **devices,
+    }
     return SupervisedExecutor(
         environment,
         label=name,

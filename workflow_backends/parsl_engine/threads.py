@@ -24,6 +24,7 @@ class _Worker(threading.Thread):
 
     def __init__(self, target: Callable[..., None], args: tuple[Any, ...], name: str) -> None:
         super().__init__(target=target, args=args, name=name, daemon=True)
+        self.rank = args[0]  # which Parsl puts into the environment, and that all threads share
 
     def terminate(self) -> None:
         """Leave the end to the process's own."""

@@ -1,0 +1,81 @@
+"""What stopped OpenMM, told apart: meaningless numbers, a device that failed, memory that is too small."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import openmm
+
+from protocols.errors import DeviceFailedError, NotFiniteError, OutOfMemoryError, SimulationError
+from workflow_backends.platforms import GPU_PLATFORMS, PlatformChoice
+
+__all__ = ["failures_told_apart", "note_incident", "read_incidents"]
+
+_INCIDENTS = "incidents.txt"
+# OpenMM's texts end in the driver's error and its number: CUDA_ERROR_OUT_OF_MEMORY (2), clCreateBuffer (-4).
+_NOT_FINITE = re.compile(r"\bnan\b", re.IGNORECASE)
+_MEMORY = re.compile(r"out.?of.?memory|bad_alloc", re.IGNORECASE)
+_OPENCL_MEMORY = re.compile(r"\((-4|-6|-61)\)")  # of an object, of the host, of one buffer
+_DRIVER = re.compile(r"CUDA_ERROR|hipError|\(-?\d+\)\s*$|FFT: -?\d+")
+
+
+@contextmanager
+def failures_told_apart(choice: PlatformChoice, particles: int, doing: str) -> Iterator[None]:
+    """Raise what an OpenMMException means.
+
+    Parameters
+    ----------
+    choice
+        The platform on which it happens.
+    particles
+        In the System.
+    doing
+        What is being done, for messages.
+
+    Raises
+    ------
+    NotFiniteError
+        Coordinates or energies are not finite.
+    OutOfMemoryError
+        The device, or this machine, has too little memory; the message has both numbers.
+    DeviceFailedError
+        The device or its driver failed; another may do.
+    SimulationError
+        Anything else.
+    """
+    try:
+        yield
+    except openmm.OpenMMException as error:
+        text = str(error)
+        where = f"{doing}: OpenMM stopped on {choice.name} ({choice.device})"
+        if _NOT_FINITE.search(text):
+            raise NotFiniteError(f"{doing}: {text}") from error
+        if _MEMORY.search(text) or (choice.name == "OpenCL" and _OPENCL_MEMORY.search(text)):
+            has = f"{choice.memory / 1e9:.3g} GB" if choice.memory else "unknown"
+            raise OutOfMemoryError(
+                f"{where}: out of memory with {particles} atoms; its memory is {has}: {text}"
+            ) from error
+        if choice.name in GPU_PLATFORMS and _DRIVER.search(text):
+            raise DeviceFailedError(f"{where}: {text}") from error
+        raise SimulationError(f"{where}: {text}") from error
+
+
+def note_incident(directory: Path, choice: PlatformChoice, error: Exception) -> None:
+    """Keep what happened for the report of a protocol that goes on after it."""
+    when = datetime.now(UTC).isoformat(timespec="seconds")
+    cause = " ".join(f"{type(error).__name__}: {error}".split())
+    with (directory / _INCIDENTS).open("a") as file:
+        file.write(f"{when} {socket.gethostname()} {choice.name}: {cause}\n")
+
+
+def read_incidents(directory: Path) -> tuple[str, ...]:
+    """Return what was noted in this directory, one line each."""
+    try:
+        return tuple((directory / _INCIDENTS).read_text().splitlines())
+    except FileNotFoundError:
+        return ()

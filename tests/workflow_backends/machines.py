@@ -1,0 +1,72 @@
+"""Machines that are not here: what the probe would say on them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from workflow_backends.devices import Device
+from workflow_backends.pinning import _identifiers
+from workflow_backends.probing import Trial
+
+WORKS = Trial(integrates=True, minimises=True)
+NO_DRIVER = Trial(error="no driver")
+CRASHES_WHEN_MINIMISING = Trial(integrates=True, error="signal 11")
+
+POCL = Device(0, "PoCL", "3.1", 8 * 10**9, is_gpu=False)
+OLD_CARD = Device(0, "old GPU", "1.0", 2 * 10**9, has_double=False)
+NVIDIA_OPENCL = [Device(n, "NVIDIA GPU", "575.57", 140 * 10**9, platform_index=1) for n in range(4)]
+CUDA = [Device(n, "NVIDIA GPU", "575.57", 140 * 10**9) for n in range(4)]
+HIP = [Device(n, "AMD GPU", "6.12", 64 * 10**9) for n in range(2)]
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a machine has: devices by toolkit, and how each platform's trial ends (else: no driver)."""
+
+    name: str
+    devices: dict[str, list[Device]] = field(default_factory=dict)
+    trials: dict[str, Trial] = field(default_factory=dict)
+
+    def find_devices(self, toolkit: str, environment: Mapping[str, str] = os.environ) -> list[Device]:
+        found = self.devices.get(toolkit, [])
+        mask = environment.get("CUDA_VISIBLE_DEVICES")
+        if mask is None:
+            return found
+        shown = len(_identifiers(mask))  # a driver counts anew what it may show
+        if toolkit == "CUDA":
+            return found[:shown]
+        return [device for device in found if device.name != "NVIDIA GPU" or device.index < shown]
+
+    tried: list[tuple[str, dict[str, str], Mapping[str, str]]] = field(default_factory=list)
+
+    def try_platform(
+        self, name: str, properties: dict[str, str], environment: Mapping[str, str] = os.environ
+    ) -> Trial:
+        self.tried.append((name, properties, environment))
+        if name == "CUDA" and environment.get("CUDA_VISIBLE_DEVICES") == "":
+            return Trial(error="no device")
+        return WORKS if name in {"Reference", "CPU"} else self.trials.get(name, NO_DRIVER)
+
+
+PLAIN = Machine("no GPU")
+WITH_POCL = Machine("PoCL only", {"OpenCL": [POCL]}, {"OpenCL": WORKS})
+WITH_CRASHING_POCL = Machine(
+    "PoCL that cannot minimise", {"OpenCL": [POCL]}, {"OpenCL": CRASHES_WHEN_MINIMISING}
+)
+WITH_OLD_CARD = Machine("a GPU without doubles", {"OpenCL": [OLD_CARD]}, {"OpenCL": WORKS})
+WITH_NVIDIA = Machine(
+    "four NVIDIA GPUs, PoCL",
+    {"CUDA": CUDA, "OpenCL": [POCL, *NVIDIA_OPENCL]},
+    {"CUDA": WORKS, "OpenCL": WORKS},
+)
+WITHOUT_CUDA = Machine("four NVIDIA GPUs, no CUDA plugin, PoCL", WITH_NVIDIA.devices, {"OpenCL": WORKS})
+WITH_CRASHING_CUDA = Machine(
+    "four NVIDIA GPUs, CUDA cannot minimise",
+    WITH_NVIDIA.devices,
+    {"CUDA": CRASHES_WHEN_MINIMISING, "OpenCL": WORKS},
+)
+WITH_AMD = Machine("two AMD GPUs", {"HIP": HIP}, {"HIP": WORKS})
+
+Use = Callable[[Machine], Machine]

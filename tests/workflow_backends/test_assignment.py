@@ -1,0 +1,74 @@
+"""Devices are counted, divided among pools and proven before a worker starts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from machines import CUDA, WITH_NVIDIA, WITH_POCL, WORKS, Machine, Use
+
+from workflow_backends import ComputeResources, assignment
+from workflow_backends.assignment import assign_devices
+from workflow_backends.engine import Pool
+from workflow_backends.errors import InvalidResourcesError, PlatformUnavailableError
+from workflow_backends.pinning import GPU_VARIABLE
+from workflow_backends.platforms import select_platform
+
+GPU = ComputeResources(number_of_gpus=1)
+CPU = Pool(8, ComputeResources())
+
+
+def _assign(workers_per_gpu: int = 1, /, **pools: Pool) -> dict[str, str]:
+    assigned = assign_devices(pools, {}, workers_per_gpu)
+    return {name: variables.get(GPU_VARIABLE, "") for name, variables in assigned.items()}
+
+
+def test_pools_divide_the_devices(use: Use) -> None:
+    use(WITH_NVIDIA)
+    pair = ComputeResources(number_of_gpus=2, preferred_gpu_toolkit="CUDA")
+    assert _assign(a=Pool(2, GPU), cpu=CPU, b=Pool(1, pair)) == {"a": "CUDA:0,1", "cpu": "", "b": "CUDA:2,3"}
+    assert _assign(a=Pool(4, GPU)) == {"a": "CUDA:0,1,2,3"}
+    assert _assign(4, a=Pool(8, GPU)) == {"a": "CUDA:0,1"}
+
+
+def test_one_worker_with_all_devices_keeps_what_it_sees(use: Use) -> None:
+    machine = use(Machine("one GPU", {"CUDA": CUDA[:1]}, {"CUDA": WORKS}))
+    assert _assign(a=Pool(1, GPU)) == {"a": ""}
+    assert _assign(3, a=Pool(3, GPU)) == {"a": ""}
+    assert len(machine.tried) == 2  # once each time
+
+
+def test_more_workers_than_devices_are_refused(use: Use) -> None:
+    use(WITH_NVIDIA)
+    with pytest.raises(InvalidResourcesError, match=r"5 devices of CUDA were asked for, this machine has 4"):
+        _assign(a=Pool(3, GPU), b=Pool(2, GPU))
+    use(WITH_POCL)
+    opencl = ComputeResources(number_of_gpus=1, preferred_gpu_toolkit="OpenCL")
+    with pytest.raises(InvalidResourcesError, match=r"has 1 \(PoCL\).*workers_per_gpu"):
+        _assign(a=Pool(2, opencl))
+    assert _assign(2, a=Pool(2, opencl)) == {"a": ""}
+
+
+def test_what_does_not_work_is_refused_at_once(use: Use) -> None:
+    use(WITH_POCL)
+    with pytest.raises(PlatformUnavailableError, match="CUDA: no driver"):
+        _assign(a=Pool(1, ComputeResources(1, 1, "CUDA")))
+    with pytest.raises(PlatformUnavailableError, match="'HIP' cannot be served"):
+        _assign(a=Pool(1, ComputeResources(platform="HIP")))
+    assert _assign(a=Pool(1, ComputeResources(1, 1, allow_cpu=True))) == {"a": ""}
+
+
+def test_every_device_is_proven(use: Use, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = use(WITH_NVIDIA)
+    _assign(a=Pool(3, GPU))
+    assert sorted(env.get("CUDA_VISIBLE_DEVICES", "") for _, _, env in machine.tried) == ["", "0", "1", "2"]
+
+    def fails_on_two(resources: ComputeResources, environment: Any) -> Any:
+        if environment.get("CUDA_VISIBLE_DEVICES") == "2":
+            raise PlatformUnavailableError("device 2 is broken")
+        return select_platform(resources, environment=environment)
+
+    monkeypatch.setattr(assignment, "select_platform", fails_on_two)
+    with pytest.raises(PlatformUnavailableError, match="device 2 is broken"):
+        _assign(a=Pool(3, GPU))
+    assert _assign(a=Pool(2, GPU)) == {"a": "CUDA:0,1"}
