@@ -20,7 +20,7 @@ from workflow_backends.resources import ComputeResources
 
 __all__ = ["AverageSurfaceTension"]
 
-_LARGEST_RATIO = 0.5  # of the densities of vapour and liquid
+_LARGEST_RATIO = 1 / 3  # of the densities of vapour and liquid, as at 0.95 of the critical temperature
 _THINNEST, _THICKEST = 0.1, 0.75  # liquid, as a part of the box
 _LAYERS = range(-2, 3)  # slices that are looked at together: atoms at a surface stand in layers
 

@@ -54,8 +54,8 @@ def test_a_target_is_met_in_rounds(tmp_path):
 
 
 def test_a_gas_is_refused(tmp_path):
-    hot = ThermodynamicState(temperature="400 K", pressure="600 bar")
-    settings = SimulationSettings(**(SMALL.model_dump() | {"equilibration_time": "10 ps", "replicas": 1}))
+    hot = ThermodynamicState(temperature="1000 K", pressure="1500 bar")
+    settings = SimulationSettings(**(SMALL.model_dump() | {"equilibration_time": "20 ps", "replicas": 1}))
     [result] = estimate([SurfaceTension(ARGON, hot)], FORCE_FIELD, directory=tmp_path, settings=settings)
     assert result.status is Status.failed
     assert "is no slab of liquid beside vapour" in str(result.error)
