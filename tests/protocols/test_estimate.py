@@ -220,7 +220,7 @@ def test_the_number_of_replicas_and_the_seed_change_the_identity():
 
 def test_a_target_is_met_in_two_rounds_and_the_rerun_computes_nothing(tmp_path, backend):
     wanted = Density(ARGON.substance, STATE, "5 %")
-    settings = SimulationSettings(**(SETTINGS.model_dump() | {"production_time": "8 ps"}))
+    settings = SimulationSettings(**(SETTINGS.model_dump() | {"production_time": "16 ps"}))
     arguments = {"directory": tmp_path, "settings": settings}
     [first] = estimate([wanted], FORCE_FIELD, backend, **arguments)
     assert first.status is Status.converged

@@ -42,7 +42,7 @@ def test_correlated_samples_count_less(rng):
     once = shifted(rng, [0, 1])
     repeated = [[np.repeat(energies, 3, axis=0) for energies in window] for window in once]
     first, second = (free_energy_difference(windows, ["a", "b"]) for windows in (once, repeated))
-    assert second.statistical_inefficiency == pytest.approx(3, abs=0.7)
+    assert second.statistical_inefficiency == pytest.approx(3, abs=1)
     assert second.n_effective == pytest.approx(first.n_effective, rel=0.25)
     assert second.standard_error == pytest.approx(first.standard_error, rel=0.15)
 
