@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from protocols import (
+    AverageObservable,
     Density,
     DielectricConstant,
     EnthalpyOfMixing,
@@ -16,13 +18,19 @@ from protocols import (
     IsobaricHeatCapacity,
     IsothermalCompressibility,
     OpenMMForceField,
+    PropertyResult,
+    SelfDiffusion,
+    ShearViscosity,
+    SimulationSettings,
     SolvationFreeEnergy,
     Substance,
+    SurfaceTension,
     ThermalExpansion,
     ThermodynamicState,
 )
-from protocols.properties.base import Property
-from protocols.quantities import Quantity
+from protocols.properties.averages import tables
+from protocols.properties.base import Property, PropertyWorkflow
+from protocols.properties.liquid import liquid_replicas
 
 __all__ = ["GROUPS", "Group", "Row"]
 
@@ -37,6 +45,16 @@ _ATOM_G = 39.948 * 1.66053906660e-24
 _SIGMA_CM3 = (SIGMA_NM * 1e-7) ** 3
 _BAR_OF_REDUCED_PRESSURE = EPSILON_K * BOLTZMANN / (SIGMA_NM * 1e-9) ** 3 / 1e5
 
+_G_PER_ML_OF_REDUCED_DENSITY = _ATOM_G / _SIGMA_CM3
+_DIFFUSION = 1000 * SIGMA_NM * math.sqrt(EPSILON_KJ / 39.948)  # nm^2/ns
+_VISCOSITY = math.sqrt(EPSILON_KJ * 39.948) / SIGMA_NM**2 * 1.66053906660e-3  # mPa s
+_TENSION = EPSILON_K * BOLTZMANN / (SIGMA_NM * 1e-9) ** 2 * 1000  # mN/m
+
+NIST_MC = "NIST Standard Reference Simulation Website, Monte Carlo"
+NIST_MD = "NIST Standard Reference Simulation Website, molecular dynamics"
+TRIPLE_POINT = "3.2 to 3.3 in many studies, as recalled"
+JANECEK = "0.74 to 0.77, Trokhymchuk and Alejandre (1999), Janecek (2006), as recalled"
+VEGA_2007 = "Vega and de Miguel, J. Chem. Phys. 126, 154707 (2007), as recalled"
 NIST_SAT = "NIST Standard Reference Simulation Website, SAT-TMMC with long-range correction"
 THOL = "equation of state of Thol et al., J. Phys. Chem. Ref. Data 45, 023101 (2016), by teqp 0.23"
 MOSDEF = "six codes, MoSDeF reproducibility study"
@@ -71,6 +89,8 @@ class Row:
         standard error goes the same way.
     settings_term
         Of the combined error: what other settings or codes are known to change.
+    detail
+        Which of the result's details is compared, in its own unit; the value itself if empty.
     """
 
     title: str
@@ -81,11 +101,16 @@ class Row:
     unit: str = ""
     convert: Callable[[float], float] = _as_is
     settings_term: float = 0.0
+    detail: str = ""
 
-    def compare(self, value: Quantity, error: Quantity | None) -> tuple[float, float]:
+    def compare(self, result: PropertyResult) -> tuple[float, float]:
         """Return our value and standard error in the unit of the row."""
-        plain = float(value.to(self.property.unit).magnitude)
-        spread = 0.0 if error is None else float(error.to(self.property.unit).magnitude)
+        value, error = result.value, result.standard_error
+        if self.detail:
+            value = result.details[self.detail]
+            error = result.details.get(f"{self.detail} standard error")
+        plain = float(value.magnitude)
+        spread = 0.0 if error is None else float(error.to(value.units).magnitude)
         ours = self.convert(plain)
         return ours, abs(self.convert(plain + spread) - ours)
 
@@ -297,6 +322,90 @@ def _hydration() -> Group:
     return Group("hydration", rows, force_field, WATER | {"production_time": "400 ps"})
 
 
+class PotentialEnergy(Property):
+    """The potential energy of a box at the settings' initial density, which no property of ours is."""
+
+    unit: ClassVar[str] = "kJ/mol"
+
+    def workflow(
+        self, force_field: OpenMMForceField, settings: SimulationSettings, rounds: Sequence[int] | None = None
+    ) -> PropertyWorkflow:
+        """Return the average over replicas at constant volume."""
+        simulations = liquid_replicas(self.substance, self.state, force_field, settings, rounds)
+        average = AverageObservable(
+            observable="potential energy", observables_files=tables(simulations), minimum_discard=0.05
+        )
+        return PropertyWorkflow(average, simulations)
+
+
+def _constant_volume(
+    density: float, energy: float, pressure: float, diffusion: float, temperature: float
+) -> Group:
+    """Monte Carlo at T* 0.85, and the diffusion of molecular dynamics very near to it."""
+    argon = Substance.pure("[Ar]")
+    state = ThermodynamicState(temperature=f"{0.85 * EPSILON_K} K")
+    near = ThermodynamicState(temperature=f"{temperature * EPSILON_K} K")
+    at = f"T* 0.85, rho* {density}"
+    rows = [
+        Row(f"Lennard-Jones: energy of an atom, {at}", PotentialEnergy(argon, state), energy, 0.0005, NIST_MC,
+            convert=lambda total: total / 500 / EPSILON_KJ, settings_term=0.004),
+        Row(f"Lennard-Jones: pressure, {at}", ShearViscosity(argon, state), pressure, 0.001, NIST_MC,
+            convert=lambda bar: bar / _BAR_OF_REDUCED_PRESSURE, settings_term=0.02, detail="pressure"),
+    ]  # fmt: skip
+    if diffusion:
+        where = f"T* {temperature}, rho* {density}"
+        rows.append(
+            Row(f"Lennard-Jones: diffusion in the box, {where}", SelfDiffusion(argon, near), diffusion,
+                0.0005, NIST_MD, convert=lambda value: value / _DIFFUSION, settings_term=0.05 * diffusion,
+                detail="D_PBC"),
+        )  # fmt: skip
+    settings = TRANSPORT | {"initial_density": f"{density * _G_PER_ML_OF_REDUCED_DENSITY} g/mL"}
+    return Group(f"lennard-jones-nvt-{density}", tuple(rows), OpenMMForceField("argon.xml"), settings)
+
+
+TRANSPORT = LENNARD_JONES | {
+    "equilibration_time": "50 ps",
+    "production_time": "500 ps",
+    "nve_time": "30 ps",
+    "nve_segments": 15,
+    "nve_spacing": "3 ps",
+    "stress_interval": "100 fs",
+}
+
+
+def _viscosity() -> Group:
+    state = ThermodynamicState(temperature=f"{0.722 * EPSILON_K} K")
+    rows = (
+        Row("Lennard-Jones: viscosity, T* 0.722, rho* 0.8442", ShearViscosity(Substance.pure("[Ar]"), state),
+            3.25, 0.05, TRIPLE_POINT, convert=lambda value: value / _VISCOSITY),
+    )  # fmt: skip
+    settings = TRANSPORT | {
+        "initial_density": f"{0.8442 * _G_PER_ML_OF_REDUCED_DENSITY} g/mL",
+        "nve_time": "60 ps",
+        "nve_segments": 30,
+    }
+    return Group("lennard-jones-viscosity", rows, OpenMMForceField("argon.xml"), settings)
+
+
+def _tension(
+    row: tuple[str, str], substance: str, force_field: str, at: tuple[float, str], *,
+    published: tuple[float, float, str, str], settings: dict[str, Any], unit: float = 1.0
+) -> Group:  # fmt: skip
+    name, title = row
+    state = ThermodynamicState(temperature=f"{at[0]} K", pressure=at[1])
+    value, error, source, symbol = published
+    compared = Row(
+        title,
+        SurfaceTension(Substance.pure(substance), state),
+        value,
+        error,
+        source,
+        symbol,
+        convert=lambda tension: tension / unit,
+    )
+    return Group(name, (compared,), OpenMMForceField(force_field), settings)
+
+
 GROUPS = {
     group.name: group
     for group in (
@@ -315,6 +424,40 @@ GROUPS = {
             ("density", Density, 0.9979, 0.0002, MOSDEF),
             ("enthalpy of vaporization", EnthalpyOfVaporization, 49.20, 0.01, MOSDEF),
             ("dielectric constant", DielectricConstant, 68, 6, EWALD_1998),
+        ),
+        _constant_volume(0.776, -5.5121, 0.0067714, 0.061, 0.851),
+        _constant_volume(0.82, -5.7947, 0.55355, 0.048, 0.852),
+        _constant_volume(0.86, -6.0305, 1.2660, 0, 0.85),
+        _viscosity(),
+        _tension(
+            ("lennard-jones-surface", "Lennard-Jones: surface tension, T* 0.85"),
+            "[Ar]",
+            "argon.xml",
+            (0.85 * EPSILON_K, "3.199 bar"),
+            published=(0.755, 0.01, JANECEK, ""),
+            settings=LENNARD_JONES
+            | {
+                "number_of_molecules": 600,
+                "initial_density": "1.3 g/mL",
+                "output_interval": "0.2 ps",
+                "segment_time": "50 ps",
+                "production_time": "400 ps",
+            },
+            unit=_TENSION,
+        ),
+        _tension(
+            ("spce-surface", "SPC/E: surface tension, 300 K"),
+            "O",
+            "spce.xml",
+            (300, "1 atm"),
+            published=(63.6, 1.5, VEGA_2007, "mN/m"),
+            settings={
+                "number_of_molecules": 512,
+                "output_interval": "0.1 ps",
+                "segment_time": "20 ps",
+                "equilibration_time": "100 ps",
+                "production_time": "1 ns",
+            },
         ),
         _force_balance("tip3p", (983.63, 0.15), (9.05, 0.29), (57.8, 0.7), (95.8, 1.5)),
         _force_balance("tip3pfb", (994.06, 0.08), (4.15, 0.15), (44.5, 0.3), (81.3, 1.0)),

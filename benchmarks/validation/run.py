@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -15,7 +16,6 @@ from typing import Any
 from cases import GROUPS, Group, Row
 
 from protocols import PropertyResult, SimulationSettings, estimate
-from protocols.quantities import quantity
 from workflow_backends import ComputeResources, ParslLocalBackend
 
 RECORDS = Path(__file__).parents[2] / "docs" / "validation"
@@ -37,10 +37,14 @@ def compute(
     seed
         Of the run.
     scale
-        Of the production time of each replica.
+        Of the production time and the segments of constant energy of each replica.
     """
-    time = scale * quantity(group.settings["production_time"])
-    settings = SimulationSettings(**group.settings | {"production_time": time, "seed": seed})
+    settings = SimulationSettings(**group.settings | {"seed": seed})
+    longer = {
+        "production_time": scale * settings.production_time,
+        "nve_segments": math.ceil(scale * settings.nve_segments),
+    }
+    settings = settings.model_copy(update=longer)
     results = estimate(
         [row.property for row in group.rows],
         group.force_field,
@@ -55,7 +59,7 @@ def _record(row: Row, result: PropertyResult) -> dict[str, Any]:
     print(result)
     if result.value is None:
         raise SystemExit(f"{row.title}: {result.error or result.reason}")
-    ours, error = row.compare(result.value, result.standard_error)
+    ours, error = row.compare(result)
     combined = (error**2 + row.uncertainty**2 + row.settings_term**2) ** 0.5
     return {
         "row": row.title,

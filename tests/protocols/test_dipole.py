@@ -14,7 +14,7 @@ from protocols.settings import DynamicsSettings, InteractionSettings
 from protocols.simulation import OpenMMSimulation
 from protocols.state import ThermodynamicState
 from protocols.substance import Substance
-from workflow_backends.opencl import opencl_devices
+from workflow_backends.devices import list_devices
 from workflow_backends.resources import ComputeResources
 
 MOLECULES = 20
@@ -76,7 +76,9 @@ def positions_and_box(state_file):
     [
         "CPU",
         "Reference",
-        pytest.param("OpenCL", marks=pytest.mark.skipif(not opencl_devices(), reason="no OpenCL device")),
+        pytest.param(
+            "OpenCL", marks=pytest.mark.skipif(not list_devices("OpenCL"), reason="no OpenCL device")
+        ),
     ],
 )
 def test_the_dipole_is_that_of_whole_molecules(tmp_path, water, platform):

@@ -26,7 +26,7 @@ from protocols import (
 )
 from protocols.quantities import registry
 from protocols.settings import DynamicsSettings
-from workflow_backends import ComputeResources, ParslLocalBackend
+from workflow_backends import ComputeResources
 
 GAS_CONSTANT, BAR_NM3 = 8.31446261815324e-3, 6.02214076e-2  # kJ/mol/K; kJ/mol
 TEMPERATURE, PARTICLES = 300.0, 20
@@ -257,35 +257,3 @@ def test_argon_from_one_set_of_simulations(tmp_path, backend):
     assert str(dielectric) == (
         "DielectricConstant of [Ar] at 90 K, 1 bar: 1 (1 exactly: no particle has a charge)"
     )
-
-
-@pytest.mark.validation
-@pytest.mark.timeout(8 * 3600)
-def test_tip3p_water(tmp_path):
-    """ForceBalance's values for 512 molecules; the density tells whether it is the same model."""
-    published = {
-        Density: (0.98363, 0.00015),
-        ThermalExpansion: (9.05e-4, 0.29e-4),
-        IsothermalCompressibility: (57.8e-6, 0.7e-6),
-        DielectricConstant: (95.8, 1.5),
-    }
-    settings = SimulationSettings(
-        switching_distance="0.7 nm", equilibration_time="100 ps", production_time="6 ns", segment_time="50 ps"
-    )
-    state = ThermodynamicState(temperature="298.15 K", pressure="1 atm")
-    with ParslLocalBackend(
-        number_of_workers=2, resources_per_worker=ComputeResources(number_of_threads=1)
-    ) as backend:
-        results = estimate(
-            [kind(Substance.pure("O"), state) for kind in published],
-            OpenMMForceField("tip3p.xml"),
-            backend,
-            directory=tmp_path,
-            settings=settings,
-        )
-    for result in results:
-        assert result.status is Status.converged, str(result)
-        value, error = published[type(result.property)]
-        ours, our_error = result.value.magnitude, result.standard_error.magnitude
-        assert our_error < 0.15 * value, str(result)
-        assert abs(ours - value) < 3 * math.hypot(error, our_error), str(result)

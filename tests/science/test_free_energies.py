@@ -4,16 +4,9 @@ import numpy as np
 import pytest
 
 from protocols import (
-    OpenMMForceField,
-    SimulationSettings,
-    SolvationFreeEnergy,
     Status,
-    Substance,
-    ThermodynamicState,
-    estimate,
 )
 from protocols.mbar import free_energy_difference
-from workflow_backends import ComputeResources, ParslLocalBackend
 
 EPSILON = 0.99607262  # kJ/mol, of argon.xml
 CONSTANTS = np.array([1.0, 2.0, 4.0, 8.0, 16.0])  # of harmonic oscillators, in kT
@@ -55,29 +48,3 @@ def test_the_standard_error_is_that_of_many_runs_of_correlated_samples():
     z = np.array([(each.value + 0.5 * np.log(16)) / each.standard_error for each in found])
     assert 0.75 < np.sqrt((z**2).mean()) < 1.25
     assert all(each.status is Status.converged for each in found)
-
-
-@pytest.mark.validation
-@pytest.mark.timeout(7200)
-def test_the_excess_chemical_potential_of_the_lennard_jones_liquid(tmp_path):
-    """-3.847(5) epsilon at T* = 0.85 and saturation, rho* = 0.7768: from NIST's SAT-TMMC."""
-    state = ThermodynamicState(temperature=f"{0.85 * 119.8} K", pressure="3.199 bar")
-    settings = SimulationSettings(
-        number_of_molecules=500, initial_density="1.25 g/mL", cutoff="1.0215 nm", timestep="5 fs",
-        output_interval="0.5 ps", segment_time="50 ps", equilibration_time="20 ps",
-        production_time="240 ps", lambda_sterics=(1, 0.8, 0.65, 0.5, 0.4, 0.32, 0.24, 0.14, 0),
-    )  # fmt: skip
-    with ParslLocalBackend(
-        number_of_workers=2, resources_per_worker=ComputeResources(number_of_threads=1)
-    ) as backend:
-        [result] = estimate(
-            [SolvationFreeEnergy(Substance.solution("[Ar]", "[Ar]"), state)],
-            OpenMMForceField("argon.xml"),
-            backend,
-            directory=tmp_path,
-            settings=settings,
-        )
-    assert result.status is Status.converged, str(result)
-    value, error = (x.to("kJ/mol").magnitude / EPSILON for x in (result.value, result.standard_error))
-    assert error < 0.1
-    assert abs(value + 3.847) < 3 * (error**2 + 0.005**2) ** 0.5
