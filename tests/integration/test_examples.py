@@ -38,6 +38,19 @@ def test_an_example_runs_and_runs_again_with_the_same_result(tmp_path, script, n
     assert {path: path.stat().st_mtime_ns for path in written} == written
 
 
+def test_one_script_gives_all_properties_of_water(tmp_path):
+    first = run("03_water_properties.py", tmp_path / "run")
+    assert first.returncode == 0, first.stderr
+    header, *rows = first.stdout.splitlines()
+    assert header.startswith("TIP3P water at 298.15 K, 1 atm")
+    assert len({row.split()[0] for row in rows}) == 9
+    assert all(float(row.split()[2]) > 0 for row in rows)  # each has an error
+    equilibrated = list((tmp_path / "run").glob("OpenMMSimulation-*"))
+    assert len(equilibrated) <= 2 * 2 + 2  # two replicas, shared by seven; those at the mean density
+    again = run("03_water_properties.py", tmp_path / "run")
+    assert again.stdout == first.stdout
+
+
 def test_a_failed_property_is_told_in_one_line_and_by_the_exit_status(tmp_path):
     """A file lies where a simulation keeps its segments, so that it cannot run."""
     home = tmp_path / "run"
