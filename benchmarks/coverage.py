@@ -1,7 +1,7 @@
 """How often 95 % intervals hold the truth, through detection, pooling and the stopping rule.
 
 Run as ``python benchmarks/coverage.py PART... [--runs 2000] [--json FILE]`` with parts `mean`, `variance`,
-`stopping` and `gas`, 40 minutes of one core in all; each adds its rows to the file. ``--table`` prints what
+`stopping` and `gas`, 50 minutes of one core in all; each adds its rows to the file. ``--table`` prints what
 the file has, ``--plot SVG`` draws it, with matplotlib.
 """
 
@@ -40,7 +40,7 @@ Array = NDArray[np.float64]
 Row = dict[str, Any]
 
 LENGTHS = (20, 50, 100, 200, 400, 1000)  # of each replica, in correlation times
-PROCESSES = ("tau 3", "tau 10", "tau 30", "two times", "from 5 sigma")
+PROCESSES = ("tau 3", "tau 10", "tau 30", "two times", "from 5 sigma", "slow start")
 ARGON = Substance.pure("[Ar]")
 PARTICLES, TEMPERATURE = 40, 300.0
 PRESSURE = 1.380649e-23 * TEMPERATURE / 1e-27 / 1e5  # in bar, so that kT / p is 1 nm^3
@@ -63,6 +63,9 @@ def process(name: str, rng: np.random.Generator, count: int, length_in_tau: int)
         case "from 5 sigma":  # relaxes to the mean as the process itself does
             series = first_order(rng, count, length_in_tau * 10, 10)
             return np.asarray(series + 5 * np.exp(-np.arange(length_in_tau * 10) / 10))
+        case "slow start":  # from 3 sigma, decays in a twentieth of the run
+            series = first_order(rng, count, length_in_tau * 10, 10)
+            return np.asarray(series + 3 * np.exp(-20 * np.linspace(0, 1, length_in_tau * 10)))
         case _:
             tau = int(name.removeprefix("tau "))
             return first_order(rng, count, length_in_tau * tau, tau)
@@ -158,7 +161,7 @@ def gas(runs: int) -> Iterable[Row]:
         timestep="4 fs", output_interval="0.02 ps", segment_time="1 ns", barostat_interval=1
     )
     found: dict[tuple[str, int], list[tuple[float, float | None, bool]]] = {}
-    effective: dict[int, list[float]] = {}
+    effective: list[float] = []
     here = ComputeResources(platform="Reference")
     with tempfile.TemporaryDirectory() as name:
         home = Path(name)
@@ -185,11 +188,11 @@ def gas(runs: int) -> Iterable[Row]:
                         made.status is Status.converged,
                     )
                     found.setdefault((quantity, part), []).append(outcome)
-                    if quantity == "volume":
-                        effective.setdefault(part, []).append(made.n_effective)
+                    if (quantity, part) == ("volume", 1):
+                        effective.append(made.n_effective)
     truths = {"volume": PARTICLES + 1.0, "compressibility": 1 / PRESSURE}
     for (quantity, part), outcomes in found.items():
-        length = round(2 * float(np.median(effective[part])))
+        length = round(2 * float(np.median(effective)) / part)
         about = {"part": "gas", "quantity": quantity, "length": length}
         yield about | summary(outcomes, truths[quantity])
 
@@ -217,7 +220,7 @@ def draw(rows: Sequence[Row], file: Path) -> None:
 
     plt.rcParams["svg.hashsalt"] = "coverage"
     figure, axes = plt.subplots(1, 3, figsize=(10, 3.8), sharey=True, layout="constrained")
-    markers = dict(zip((*PROCESSES, "variance"), "os^Dv*", strict=True))
+    markers = dict(zip((*PROCESSES, "variance"), "os^DvP*", strict=True))
     for axis, replicas in zip(axes, (1, 2, 4), strict=True):
         axis.axhspan(93, 97, color="#d8ecdf", label="93 to 97 %")
         axis.axvline(200, color="#5b6875", linewidth=0.8, linestyle=":")

@@ -22,11 +22,12 @@ _STARTS = 19
 
 
 def equilibration(series: NDArray[np.float64], minimum_discard: float) -> int:
-    """Return the first frame to keep: what is detected, at least the minimum, at most half.
+    """Return the first frame to keep: twice what is detected, at least the minimum, at most half.
 
     The start that leaves the most effective samples is taken if what it leaves out differs from the rest by
     more than three standard errors. Without this test, series without any transient are cut to where they
-    look calmest, and their errors come out too small.
+    look calmest, and their errors come out too small. A transient is detected as far as it stands out; what
+    is left of it would still shift the mean, so that as much again is left out.
 
     Parameters
     ----------
@@ -57,4 +58,5 @@ def equilibration(series: NDArray[np.float64], minimum_discard: float) -> int:
         len(head) ** -0.5, len(tail) ** -0.5
     ):
         return least
-    return least + len(rest) % length + best * length
+    detected = least + len(rest) % length + best * length
+    return min(2 * detected, int(_LARGEST_DISCARD * len(series)))

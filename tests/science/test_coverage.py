@@ -12,18 +12,17 @@ from protocols.statistics import pooled_mean
 TAU = 5
 
 
-def ar1(rng, count, length_in_tau, start=0.0):
-    """Return first-order processes of mean 0 and variance 1 that begin, in the mean, at `start`."""
+def ar1(rng, count, length_in_tau):
+    """Return first-order processes of mean 0 and variance 1."""
     rho = np.exp(-1 / TAU)
     noise = rng.normal(size=(count, length_in_tau * TAU))
     noise[:, 1:] *= np.sqrt(1 - rho**2)
-    series = lfilter([1], [1, -rho], noise, axis=1)
-    return list(series + start * np.exp(-np.arange(length_in_tau * TAU) / TAU))
+    return list(lfilter([1], [1, -rho], noise, axis=1))
 
 
-def estimates(runs, replicas, length_in_tau, start=0.0):
+def estimates(runs, replicas, length_in_tau):
     rng = np.random.default_rng([replicas, length_in_tau])
-    return [pooled_mean(ar1(rng, replicas, length_in_tau, start)) for _ in range(runs)]
+    return [pooled_mean(ar1(rng, replicas, length_in_tau)) for _ in range(runs)]
 
 
 def held(found, truth=0.0):
@@ -31,10 +30,9 @@ def held(found, truth=0.0):
 
 
 @pytest.mark.parametrize(("replicas", "length_in_tau"), [(1, 200), (2, 200), (4, 100)])
-@pytest.mark.parametrize("start", [0.0, 5.0])
-def test_intervals_of_a_mean(replicas, length_in_tau, start):
-    """93 to 97 %, and as much again for 800 runs."""
-    found = estimates(800, replicas, length_in_tau, start)
+def test_intervals_of_a_mean(replicas, length_in_tau):
+    """93 to 97 %, and a percent for the scatter of 800 runs."""
+    found = estimates(800, replicas, length_in_tau)
     assert 0.92 <= held(found).mean() <= 0.98
     assert np.mean([each.status is Status.converged for each in found]) > 0.9
 
@@ -44,6 +42,15 @@ def test_intervals_of_a_mean_from_few_samples_are_wide_and_marked(replicas):
     found = estimates(400, replicas, 20)
     assert held(found).mean() >= 0.9
     assert np.mean([each.status is Status.too_short for each in found]) > 0.9
+
+
+def test_intervals_after_a_slow_start():
+    """From 3 sigma, decaying in a twentieth of the run; without detection a tenth of them would hold."""
+    rng, found = np.random.default_rng(3), []
+    for _ in range(100):
+        series = ar1(rng, 4, 2000)
+        found.append(pooled_mean([one + 3 * np.exp(-20 * np.linspace(0, 1, len(one))) for one in series]))
+    assert held(found).mean() >= 0.85
 
 
 def test_intervals_of_a_variance():
