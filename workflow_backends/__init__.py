@@ -5,6 +5,13 @@ from workflow_backends.backend import CalculationBackend
 from workflow_backends.futures import TaskFuture
 from workflow_backends.parsl_engine.local import ParslLocalBackend
 from workflow_backends.parsl_engine.own import ParslBackend
+from workflow_backends.parsl_engine.queues import (
+    ParslGridEngineBackend,
+    ParslKubernetesBackend,
+    ParslLSFBackend,
+    ParslPBSBackend,
+    ParslSlurmBackend,
+)
 from workflow_backends.platforms import PlatformChoice, select_platform
 from workflow_backends.resources import ComputeResources, GPUPrecision, GPUToolkit, QueueWorkerResources
 
@@ -14,7 +21,12 @@ __all__ = [
     "GPUPrecision",
     "GPUToolkit",
     "ParslBackend",
+    "ParslGridEngineBackend",
+    "ParslKubernetesBackend",
+    "ParslLSFBackend",
     "ParslLocalBackend",
+    "ParslPBSBackend",
+    "ParslSlurmBackend",
     "PlatformChoice",
     "QueueWorkerResources",
     "TaskFuture",
