@@ -1,4 +1,4 @@
-"""The whole text of jobs, for every scheduler. After a change: ``python tests/workflow_backends/test_mapping.py``."""
+"""The whole text of jobs; ``python tests/workflow_backends/test_mapping.py`` writes it anew."""
 
 from __future__ import annotations
 

@@ -13,6 +13,8 @@ __all__ = ["QueueExecutor"]
 class QueueExecutor(SupervisedExecutor):
     """A SupervisedExecutor whose blocks are jobs of a scheduler."""
 
+    failed_blocks_limit = 3  # each may have waited for long
+
     @property
     def status_polling_interval(self) -> float:
         """Seconds between two queries: few while a job waits, starts or was just lost, else many."""

@@ -32,7 +32,6 @@ __all__ = [
 ]
 
 _COMMAND_POLL_MS = 200
-_FAILED_BLOCKS_LIMIT = 5
 _FAILED = (JobState.FAILED, JobState.MISSING)  # others that ended did so at their time, or were told to
 
 
@@ -176,8 +175,8 @@ def fail_without_blocks(executor: Any, status: dict[str, JobStatus]) -> None:
     if reason := getattr(executor.provider, "refusal", None):
         executor.set_bad_state_and_fail_all(RuntimeError(reason))
         return
-    last = [status[block] for block in sorted(status, key=int)][-_FAILED_BLOCKS_LIMIT:]
-    if len(last) < _FAILED_BLOCKS_LIMIT or any(s.state not in _FAILED for s in last):
+    last = [status[block] for block in sorted(status, key=int)][-executor.failed_blocks_limit :]
+    if len(last) < executor.failed_blocks_limit or any(s.state not in _FAILED for s in last):
         return
     if executor.connected_managers():
         return
