@@ -1,4 +1,4 @@
-"""A real SLURM of several nodes on this machine, for tests: its daemons are children of ours, on loopback only.
+"""A real SLURM of several nodes on this machine, for tests: its daemons are our children, on loopback only.
 
 ``python tests/integration/real_slurm.py DIRECTORY`` runs one until Ctrl-C, and prints what to export first.
 """

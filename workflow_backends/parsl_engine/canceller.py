@@ -50,6 +50,8 @@ def end_jobs(scheduler: Scheduler, run: str, directory: Path, limit: float) -> b
                 cancelled |= dict.fromkeys(asked, elapsed)
             time.sleep(_LOOK_S)
         except SchedulerError as error:
+            if not known and not late:
+                return True  # no job was ever taken
             print(error, file=sys.stderr, flush=True)  # noqa: T201  # to a file beside the jobs'
             time.sleep(_REPEAT_S)
     return False

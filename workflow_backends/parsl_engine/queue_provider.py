@@ -27,6 +27,7 @@ __all__ = ["BUSY_POLL_S", "QueueProvider"]
 
 BUSY_POLL_S, _QUIET_POLL_S = 5.0, 60.0
 _UNLISTED_S = 30.0  # after which a job that the scheduler does not list is over
+_PATIENCE_S = 60.0
 _AFTER_REFUSAL_S = 30.0
 _STOP_S = 15.0
 _TAIL_BYTES = 2000
@@ -38,6 +39,12 @@ class _Block:
     stem: Path
     submitted: float = field(default_factory=time.monotonic)
     status: JobStatus = field(default_factory=lambda: JobStatus("PENDING", "submitted"))
+    warned: bool = False
+
+    @property
+    def age(self) -> float:
+        """Seconds since it was submitted."""
+        return time.monotonic() - self.submitted
 
 
 class QueueProvider(ExecutionProvider):  # type: ignore[misc]  # parsl is not typed
@@ -178,12 +185,15 @@ class QueueProvider(ExecutionProvider):  # type: ignore[misc]  # parsl is not ty
         if not block.status.live:  # cancelled meanwhile
             return
         if status is None:
-            if time.monotonic() - block.submitted < _UNLISTED_S and block.status.state == "PENDING":
+            if block.age < _UNLISTED_S and block.status.state == "PENDING":
                 return
             status = JobStatus("COMPLETED", "not in the queue any more")
         if status.words != block.status.words:
             _logger.info("job %s: %s", job, status.words)
         block.status = status
+        if status.state == "PENDING" and block.age > _PATIENCE_S and not block.warned:
+            block.warned = True
+            _logger.warning("job %s still waits after %.0f s: %s", job, block.age, status.words)
 
     def _start_canceller(self) -> subprocess.Popen[bytes]:
         # Without the marks by which an enclosing task's processes are found and ended.
