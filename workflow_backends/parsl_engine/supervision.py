@@ -48,6 +48,8 @@ class SupervisedExecutor(HighThroughputExecutor):  # type: ignore[misc]  # parsl
         As for HighThroughputExecutor.
     """
 
+    failed_blocks_limit = 5  # in a row, after which it gives up
+
     def __init__(self, environment: dict[str, str], *, python: str = sys.executable, **settings: Any) -> None:
         super().__init__(
             launch_cmd=_launch_command(python),
