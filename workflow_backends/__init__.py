@@ -6,6 +6,13 @@ from workflow_backends.futures import TaskFuture
 from workflow_backends.layout import Layout, measure_layouts
 from workflow_backends.parsl_engine.local import ParslLocalBackend
 from workflow_backends.parsl_engine.own import ParslBackend
+from workflow_backends.parsl_engine.queues import (
+    ParslGridEngineBackend,
+    ParslKubernetesBackend,
+    ParslLSFBackend,
+    ParslPBSBackend,
+    ParslSlurmBackend,
+)
 from workflow_backends.platforms import PlatformChoice, select_platform
 from workflow_backends.resources import ComputeResources, GPUPrecision, GPUToolkit, QueueWorkerResources
 
@@ -16,7 +23,12 @@ __all__ = [
     "GPUToolkit",
     "Layout",
     "ParslBackend",
+    "ParslGridEngineBackend",
+    "ParslKubernetesBackend",
+    "ParslLSFBackend",
     "ParslLocalBackend",
+    "ParslPBSBackend",
+    "ParslSlurmBackend",
     "PlatformChoice",
     "QueueWorkerResources",
     "TaskFuture",

@@ -147,6 +147,25 @@ def test_blocks_that_fail_in_a_row_fail_the_executor_and_a_live_one_saves_it() -
     assert "words of the block" in str(executor.executor_exception)
 
 
+def test_blocks_that_ended_at_their_time_are_no_failures() -> None:
+    executor = _executor()
+    executor.connected_managers = list  # type: ignore[method-assign]
+    for state in (JobState.SCALED_IN, JobState.TIMEOUT, JobState.CANCELLED, JobState.COMPLETED):
+        fail_without_blocks(executor, _statuses(*[JobState.FAILED] * 4, state))
+    assert not executor.bad_state_is_set
+    fail_without_blocks(executor, _statuses(*[JobState.MISSING] * 5))
+    assert executor.bad_state_is_set
+
+
+def test_a_providers_refusal_fails_the_executor_at_once_unless_a_block_lives() -> None:
+    executor = _executor()
+    executor.provider.refusal = "no such partition"
+    fail_without_blocks(executor, _statuses(JobState.RUNNING, JobState.FAILED))
+    assert not executor.bad_state_is_set
+    fail_without_blocks(executor, _statuses(JobState.FAILED))
+    assert str(executor.executor_exception) == "no such partition"
+
+
 def test_parsl_can_look_up_our_messages() -> None:
     from parsl.dataflow.memoization import id_for_memo
 

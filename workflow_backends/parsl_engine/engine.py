@@ -117,9 +117,16 @@ class OwnKernelEngine(KernelEngine):
         The run's own directory.
     make_executors
         Called once, for Parsl's executors are single use; the labels are the pools' names.
+    idle_time_limit
+        Seconds after which an idle block ends, where there are more than at least.
     """
 
-    def __init__(self, directory: Path, make_executors: Callable[[Path], list[SupervisedExecutor]]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        make_executors: Callable[[Path], list[SupervisedExecutor]],
+        idle_time_limit: float = 60.0,
+    ) -> None:
         from parsl import Config, DataFlowKernel  # noqa: PLC0415  # half a second that only a start pays
 
         super().__init__(None, directory)
@@ -130,21 +137,28 @@ class OwnKernelEngine(KernelEngine):
                 Config(
                     executors=self._executors,
                     run_dir=str(directory / "parsl"),
-                    strategy="simple",
+                    strategy="htex_auto_scale",
                     strategy_period=_STRATEGY_S,
+                    max_idletime=idle_time_limit,
                     initialize_logging=False,
                     retries=0,
                 )
             )
-            for executor in self._executors:
-                # Parsl would start the first block only when its strategy wakes up for the first time.
-                executor.scale_out_facade(executor.provider.min_blocks)
+            self._start_blocks()
         except Exception as error:
             self.stop(keep_files=True)
             raise EngineError(f"Parsl did not start: {error}; logs in {directory}") from error
         except BaseException:
             self.stop(keep_files=False)
             raise
+
+    def _start_blocks(self) -> None:
+        for executor in self._executors:
+            # Parsl would start the first block only when its strategy wakes up for the first time.
+            executor.scale_out_facade(executor.provider.min_blocks)
+            executor.handle_errors(executor.status_facade)
+        if reason := self.failure():
+            raise EngineError(reason)
 
     def submit(
         self, pool: str, prefix: bytes, call: bytes, ticket: Ticket

@@ -15,7 +15,7 @@ from parsl.executors.high_throughput.errors import CommandClientBadError
 from parsl.executors.high_throughput.executor import DEFAULT_LAUNCH_CMD
 from parsl.executors.high_throughput.probe import probe_addresses
 from parsl.executors.status_handling import BlockProviderExecutor
-from parsl.jobs.states import TERMINAL_STATES, JobStatus
+from parsl.jobs.states import TERMINAL_STATES, JobState, JobStatus
 from parsl.serialize.concretes import PickleSerializer
 from parsl.serialize.facade import methods_for_data, register_method_for_data
 
@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 _COMMAND_POLL_MS = 200
-_FAILED_BLOCKS_LIMIT = 5
+_FAILED = (JobState.FAILED, JobState.MISSING)  # others that ended did so at their time, or were told to
 
 
 class SupervisedExecutor(HighThroughputExecutor):  # type: ignore[misc]  # parsl is not typed
@@ -42,13 +42,17 @@ class SupervisedExecutor(HighThroughputExecutor):  # type: ignore[misc]  # parsl
     ----------
     environment
         Variables that the interchange gets beside the inherited ones.
+    python
+        The interpreter of the blocks.
     **settings
         As for HighThroughputExecutor.
     """
 
-    def __init__(self, environment: dict[str, str], **settings: Any) -> None:
+    failed_blocks_limit = 5  # in a row, after which it gives up
+
+    def __init__(self, environment: dict[str, str], *, python: str = sys.executable, **settings: Any) -> None:
         super().__init__(
-            launch_cmd=_launch_command(),
+            launch_cmd=_launch_command(python),
             interchange_launch_cmd=[
                 *("env", *(f"{name}={value}" for name, value in environment.items())),
                 *(sys.executable, "-P", "-m", "workflow_backends.parsl_engine.interchange"),
@@ -153,10 +157,10 @@ def forget_failure(future: Any) -> None:
         record["dfk"].memoizer.memo_lookup_table.pop(record["hashsum"], None)
 
 
-def _launch_command() -> str:
+def _launch_command(python: str) -> str:
     """Return Parsl's command for a pool: our wrapper, and quotes around what may hold a space."""
     command: str = DEFAULT_LAUNCH_CMD.replace(
-        "process_worker_pool.py", f"'{sys.executable}' -P -m workflow_backends.parsl_engine.pool"
+        "process_worker_pool.py", f"'{python}' -P -m workflow_backends.parsl_engine.pool"
     )
     for place in ("{cert_dir}", "{logdir}", "{logconf}"):
         command = command.replace(place, f"'{place}'")
@@ -164,12 +168,20 @@ def _launch_command() -> str:
 
 
 def fail_without_blocks(executor: Any, status: dict[str, JobStatus]) -> None:
-    """Give up when several blocks in a row failed and none is left; Parsl's own handlers do so too early."""
-    if len(status) < _FAILED_BLOCKS_LIMIT or any(s.state not in TERMINAL_STATES for s in status.values()):
+    """Give up when several blocks in a row failed and none is left; Parsl's own handlers do so too early.
+
+    A provider that has a reason why there can be no block at all says so as its ``refusal``.
+    """
+    if any(s.state not in TERMINAL_STATES for s in status.values()):
+        return
+    if reason := getattr(executor.provider, "refusal", None):
+        executor.set_bad_state_and_fail_all(RuntimeError(reason))
+        return
+    last = [status[block] for block in sorted(status, key=int)][-executor.failed_blocks_limit :]
+    if len(last) < executor.failed_blocks_limit or any(s.state not in _FAILED for s in last):
         return
     if executor.connected_managers():
         return
-    last = [status[block] for block in sorted(status, key=int)][-_FAILED_BLOCKS_LIMIT:]
     reasons = {s.message or f"exit status {s.exit_code}" for s in last}
     executor.set_bad_state_and_fail_all(
         RuntimeError(f"the last {len(last)} blocks of workers failed: {'; '.join(sorted(reasons))}")

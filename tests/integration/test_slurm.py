@@ -1,0 +1,290 @@
+"""ParslSlurmBackend on a real SLURM of three nodes, each with eight CPUs and four stand-in GPUs."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from real_slurm import Slurm, missing
+
+from workflow_backends import ParslSlurmBackend, QueueWorkerResources
+from workflow_backends.errors import EngineError, InvalidResourcesError
+
+_ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Slurm]:
+    if reason := missing():
+        (pytest.fail if os.environ.get("REQUIRE_SLURM") else pytest.skip)(reason)
+    place = Path(tempfile.mkdtemp(prefix="slurm-"))  # short, for munge's socket is in it
+    try:
+        with Slurm(place) as started:
+            yield started
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+@pytest.fixture
+def slurm(cluster: Slurm, monkeypatch: pytest.MonkeyPatch) -> Iterator[Slurm]:
+    """The cluster in this process's environment; no test leaves a job."""
+    for name, value in cluster.environment.items():
+        monkeypatch.setenv(name, value)
+    yield cluster
+    left = cluster.queue()
+    if left:
+        cluster.run("scancel", *left)
+        _wait_until(lambda: not cluster.queue())
+    assert left == []
+
+
+def _wait_until(condition: Callable[[], bool], timeout: float = 60) -> None:
+    deadline = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < deadline, "it took too long"
+        time.sleep(0.1)
+
+
+def _variable(name: str, seconds: float = 0.0) -> str | None:
+    time.sleep(seconds)
+    return os.environ.get(name)
+
+
+def test_what_was_asked_for_is_granted(slurm: Slurm, tmp_path: Path) -> None:
+    resources = QueueWorkerResources(
+        *(3, 2), per_thread_memory_limit="1500 MB", wallclock_time_limit="1:29:10", platform="Reference"
+    )
+    backend = ParslSlurmBackend(
+        *(1, 1, resources, "main"),
+        gpu_type="a100",
+        extra_script_options=["--comment=ours"],
+        directory=tmp_path,
+    )
+    with backend:
+        assert backend.submit_task(lambda available_resources: available_resources).result(60) == resources
+        devices = backend.submit_task(_variable, "CUDA_VISIBLE_DEVICES").result(60)
+        [job] = slurm.queue()
+        granted = slurm.run("scontrol", "--details", "show", "job", job)
+    assert devices is not None
+    assert len(devices.split(",")) == 2
+    facts = dict(re.findall(r"(\S+?)=(\S+)", granted))
+    assert (facts["NumNodes"], facts["NumCPUs"], facts["MinMemoryNode"]) == ("1", "3", "4292M")
+    assert (facts["TimeLimit"], facts["Partition"], facts["Comment"]) == ("01:30:00", "main", "ours")
+    assert re.search(r"GRES=gpu:a100:2\(", granted)
+    assert facts["OverSubscribe"] == "OK"  # not exclusive
+    assert slurm.queue() == []
+    assert not list(tmp_path.glob("workflow-backends-*"))
+
+
+def test_workers_come_with_tasks_and_go_when_idle(slurm: Slurm, tmp_path: Path) -> None:
+    with ParslSlurmBackend(0, 3, directory=tmp_path, idle_time_limit=1) as backend:
+        assert slurm.queue() == []
+        futures = [backend.submit_task(_variable, "SLURM_JOB_ID", 0.1) for _ in range(200)]
+        jobs = {future.result(100) for future in futures}
+        assert len(jobs) == 3
+        _wait_until(lambda: slurm.queue() == [])
+        assert backend.submit_task(_variable, "SLURM_JOB_ID").result(60) not in jobs
+
+
+def test_a_busy_worker_stays_when_an_idle_one_goes(slurm: Slurm, tmp_path: Path) -> None:
+    with ParslSlurmBackend(0, 2, directory=tmp_path, idle_time_limit=1) as backend:
+        long = backend.submit_task(_variable, "SLURM_JOB_ID", 15)
+        short = backend.submit_task(_variable, "SLURM_JOB_ID", 1)
+        assert short.result(60) != ""
+        _wait_until(lambda: len(slurm.queue()) == 1)
+        assert [long.result(60)] == slurm.queue()
+
+
+def test_a_cancelled_job_loses_nothing(slurm: Slurm, tmp_path: Path) -> None:
+    marks = [tmp_path / f"go-{number}" for number in range(2)]
+
+    def work(number: int) -> str:
+        marks[number].write_text(os.environ["SLURM_JOB_ID"])
+        while not (tmp_path / "end").exists():
+            time.sleep(0.1)
+        return os.environ["SLURM_JOB_ID"]
+
+    with ParslSlurmBackend(0, 2, directory=tmp_path) as backend:
+        futures = [backend.submit_task(work, number) for number in range(2)]
+        _wait_until(lambda: all(mark.exists() and mark.read_text() for mark in marks))
+        lost = marks[0].read_text()
+        slurm.run("scancel", lost)
+        _wait_until(lambda: marks[0].read_text() not in ("", lost))  # it runs again, in another job
+        (tmp_path / "end").touch()
+        jobs = [future.result(60) for future in futures]
+    assert lost not in jobs
+    assert jobs[1] == marks[1].read_text()
+
+
+def test_jobs_of_several_workers_and_nodes(slurm: Slurm, tmp_path: Path) -> None:
+    backend = ParslSlurmBackend(
+        *(0, 4, QueueWorkerResources(2)), workers_per_node=2, nodes_per_job=2, directory=tmp_path
+    )
+
+    def where() -> tuple[str, int]:
+        time.sleep(1)
+        return os.environ["SLURMD_NODENAME"], os.getpid()
+
+    with backend:
+        places = {future.result(60) for future in [backend.submit_task(where) for _ in range(16)]}
+        [job] = slurm.queue()
+        granted = slurm.run("scontrol", "show", "job", job)
+    assert len(places) == 4
+    assert len({node for node, _ in places}) == 2
+    assert "NumNodes=2 NumCPUs=8 NumTasks=2 CPUs/Task=4" in granted
+
+
+_REFUSED = {
+    "unknown partition": (
+        {"queue_name": "nope"},
+        "sbatch refused the job: .*invalid partition specified: nope",
+    ),
+    "more than nodes have": (
+        {"resources_per_worker": QueueWorkerResources(500)},
+        "sbatch refused the job: .*More processors requested than permitted",
+    ),
+    "over the partition's time": (
+        {"queue_name": "short"},
+        "sbatch refused the job: .*Requested time limit is invalid",
+    ),
+}
+
+
+@pytest.mark.parametrize("settings, words", _REFUSED.values(), ids=_REFUSED)
+def test_what_slurm_refuses_comes_back_in_its_words(
+    slurm: Slurm, tmp_path: Path, settings: dict[str, object], words: str
+) -> None:
+    with pytest.raises(EngineError, match=words):
+        ParslSlurmBackend(1, 1, directory=tmp_path, **settings).start()  # type: ignore[arg-type]
+    with ParslSlurmBackend(0, 1, directory=tmp_path, **settings) as backend:  # type: ignore[arg-type]
+        with pytest.raises(EngineError, match=words):
+            backend.submit_task(abs, 1).result(60)
+
+
+def test_no_slurm_on_this_machine(slurm: Slurm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "env").symlink_to("/usr/bin/env")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(EngineError, match="sinfo cannot be run: No such file or directory"):
+        ParslSlurmBackend(directory=tmp_path).start()
+    with pytest.raises(EngineError, match="sbatch cannot be run: No such file or directory"):
+        ParslSlurmBackend(1, interface="lo", directory=tmp_path).start()
+
+
+def test_a_set_up_command_that_fails_is_named(slurm: Slurm, tmp_path: Path) -> None:
+    commands = ["module_of_ours load openmm"]
+    with ParslSlurmBackend(0, 1, setup_script_commands=commands, directory=tmp_path) as backend:
+        with pytest.raises(EngineError, match=r"FAILED .*module_of_ours: command not found"):
+            backend.submit_task(abs, 1).result(100)
+
+
+def test_jobs_in_the_queue_are_cancelled_too(slurm: Slurm, tmp_path: Path) -> None:
+    with ParslSlurmBackend(0, 5, QueueWorkerResources(8), directory=tmp_path) as backend:
+        for _ in range(5):
+            backend.submit_task(time.sleep, 100)
+        _wait_until(lambda: len(slurm.queue()) == 5)
+        assert slurm.run("squeue", "-h", "-t", "pending").strip()
+    assert slurm.queue() == []
+
+
+def test_nothing_listens_beyond_this_machine(slurm: Slurm, tmp_path: Path) -> None:
+    with ParslSlurmBackend(1, 1, directory=tmp_path) as backend:
+        assert backend.submit_task(abs, -1).result(60) == 1
+        family = [psutil.Process(), *psutil.Process().children(recursive=True)]
+        heard = {
+            c.laddr.ip.removeprefix("::ffff:")
+            for p in family
+            for c in p.net_connections()
+            if c.status == "LISTEN"
+        }
+    assert heard <= {"127.0.0.1"}
+
+
+def _script(directory: Path, **variables: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, Path(__file__).parent / "slurm_script_to_end.py", directory],
+        env=os.environ | {"PYTHONPATH": str(_ROOT)} | variables,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL, signal.SIGHUP], ids=lambda n: n.name)
+def test_no_job_outlives_its_script(slurm: Slurm, tmp_path: Path, number: signal.Signals) -> None:
+    with _script(tmp_path) as script:
+        _wait_until(lambda: len(slurm.queue()) == 5 and len(list(tmp_path.glob("running-*"))) == 3)
+        assert len({path.read_text() for path in tmp_path.glob("workflow-backends-*/jobs/*.id")}) == 5
+        os.killpg(script.pid, number)
+        script.wait(60)
+    _wait_until(lambda: slurm.queue() == [])
+
+
+def test_nohup_is_respected(slurm: Slurm, tmp_path: Path) -> None:
+    with _script(tmp_path) as script:
+        _wait_until(lambda: len(list(tmp_path.glob("running-*"))) == 3)
+        before = set(slurm.queue())
+        [canceller] = [p for p in psutil.Process(script.pid).children() if "canceller" in str(p.cmdline())]
+        canceller.send_signal(signal.SIGHUP)
+        time.sleep(2)
+        assert set(slurm.queue()) == before
+        script.kill()
+    _wait_until(lambda: slurm.queue() == [])
+
+
+def test_a_script_killed_while_it_submits_leaves_no_job(slurm: Slurm, tmp_path: Path) -> None:
+    slow = tmp_path / "bin" / "sbatch"
+    slow.parent.mkdir()
+    slow.write_text(f'#!/bin/bash\ntouch {tmp_path}/submitting\nsleep 3\n{shutil.which("sbatch")} "$@"\n')
+    slow.chmod(0o755)
+    with _script(tmp_path, PATH=f"{slow.parent}:{os.environ['PATH']}") as script:
+        _wait_until((tmp_path / "submitting").exists)
+        script.kill()
+    _wait_until(lambda: any(path.read_text() for path in tmp_path.glob("workflow-backends-*/jobs/*.id")))
+    _wait_until(lambda: slurm.queue() == [])
+
+
+def test_a_canceller_that_was_killed_is_replaced_at_the_end(slurm: Slurm, tmp_path: Path) -> None:
+    with ParslSlurmBackend(1, 1, directory=tmp_path) as backend:
+        backend.submit_task(abs, 1).result(60)
+        children = psutil.Process().children()
+        [canceller] = [p for p in children if "canceller" in str(p.cmdline())]
+        canceller.kill()
+    assert slurm.queue() == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_work_longer_than_the_wallclock_goes_on_in_further_jobs(slurm: Slurm, tmp_path: Path) -> None:
+    log = tmp_path / "steps"
+    log.touch()
+
+    def work() -> int:
+        while (step := len(log.read_text().splitlines())) < 150:
+            with log.open("a") as steps:
+                steps.write(f"{os.environ['SLURM_JOB_ID']}\n")
+            time.sleep(1)
+        return step
+
+    resources = QueueWorkerResources(wallclock_time_limit="0:01")
+    with ParslSlurmBackend(0, 1, resources, directory=tmp_path) as backend:
+        assert backend.submit_task(work).result(600) == 150
+    assert len(set(log.read_text().split())) >= 2
+
+
+def test_bad_input_is_refused_by_name_and_the_script_is_shown_without_slurm(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert "#SBATCH --mem=1908M\n" in ParslSlurmBackend(0, 4).job_script()
+    with pytest.raises(InvalidResourcesError, match="minimum_number_of_workers: 3 is above maximum"):
+        ParslSlurmBackend(3, 2)

@@ -1,0 +1,19 @@
+#!/bin/bash
+#$ -S /bin/bash
+#$ -N wb-0a1b2c3d4e
+#$ -o /scratch/run/jobs/block-0.out
+#$ -e /scratch/run/jobs/block-0.err
+#$ -pe smp 8
+#$ -l h_vmem=1908M
+#$ -l h_rt=05:00:00
+#$ -r n
+#$ -l gpu=4
+#$ --comment=water
+
+set -e
+export WORKFLOW_BACKENDS_RUN=42:/scratch/run
+export SPACED='a b'
+cd '/scratch/my work'
+module load cuda/12.4
+source '/opt/conda/bin/activate' openmm
+exec '/opt/conda/bin/python' -P -m workflow_backends.parsl_engine.pool --max_workers_per_node=4

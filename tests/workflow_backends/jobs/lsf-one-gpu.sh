@@ -1,0 +1,19 @@
+#!/bin/bash
+#BSUB -J wb-0a1b2c3d4e
+#BSUB -o /scratch/run/jobs/block-0.out
+#BSUB -e /scratch/run/jobs/block-0.err
+#BSUB -n 4
+#BSUB -R "span[hosts=1]"
+#BSUB -R "rusage[mem=7630MB]"
+#BSUB -M 7630MB
+#BSUB -W 05:00
+#BSUB -rn
+#BSUB -q gpu
+#BSUB -P chem-12
+#BSUB -gpu "num=1:gmodel=a100:j_exclusive=yes"
+
+set -e
+export WORKFLOW_BACKENDS_RUN=42:/scratch/run
+export SPACED='a b'
+cd '/scratch/my work'
+exec '/opt/conda/bin/python' -P -m workflow_backends.parsl_engine.pool --max_workers_per_node=1

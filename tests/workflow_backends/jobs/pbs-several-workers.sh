@@ -1,0 +1,17 @@
+#!/bin/bash
+#PBS -S /bin/bash
+#PBS -N wb-0a1b2c3d4e
+#PBS -o /scratch/run/jobs/block-0.out
+#PBS -e /scratch/run/jobs/block-0.err
+#PBS -l select=1:ncpus=8:mem=15259mb:ngpus=4
+#PBS -l walltime=05:00:00
+#PBS -r n
+#PBS --comment=water
+
+set -e
+export WORKFLOW_BACKENDS_RUN=42:/scratch/run
+export SPACED='a b'
+cd '/scratch/my work'
+module load cuda/12.4
+source '/opt/conda/bin/activate' openmm
+exec '/opt/conda/bin/python' -P -m workflow_backends.parsl_engine.pool --max_workers_per_node=4
