@@ -13,7 +13,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from cases import GROUPS, Group, Row
+from cases import GROUPS
+from rows import Group, Row
 
 from protocols import PropertyResult, SimulationSettings, estimate
 from workflow_backends import ComputeResources, ParslLocalBackend
