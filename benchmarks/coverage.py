@@ -218,7 +218,7 @@ def draw(rows: Sequence[Row], file: Path) -> None:
     """Draw coverage against length, one panel a number of replicas."""
     import matplotlib.pyplot as plt  # noqa: PLC0415
 
-    plt.rcParams["svg.hashsalt"] = "coverage"
+    plt.rcParams.update({"svg.hashsalt": "coverage", "svg.fonttype": "none", "font.family": "sans-serif"})
     figure, axes = plt.subplots(1, 3, figsize=(10, 3.8), sharey=True, layout="constrained")
     markers = dict(zip((*PROCESSES, "variance"), "os^DvP*", strict=True))
     for axis, replicas in zip(axes, (1, 2, 4), strict=True):
@@ -236,7 +236,8 @@ def draw(rows: Sequence[Row], file: Path) -> None:
             axis.plot(
                 *zip(*sorted(points), strict=True), marker=marker, markersize=5, linewidth=1, label=name
             )
-        axis.set(xscale="log", xlabel="all replicas, correlation times", ylim=(84, 100))
+        axis.set(xscale="log", xlabel="all replicas, correlation times", ylim=(80, 100))
+        axis.set_xticks([50, 200, 1000], ["50", "200", "1000"])
         axis.set_title(f"{replicas} replica{'s' if replicas > 1 else ''}")
         axis.grid(visible=True, linewidth=0.3)
     axes[0].set_ylabel("truth within 1.96 standard errors, %")

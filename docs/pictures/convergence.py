@@ -1,4 +1,4 @@
-"""Draw convergence.svg from a run of 200 argon atoms at 90 K: about a minute, kept in a directory.
+"""Draw convergence.svg from a run of 200 argon atoms at 90 K: two minutes, kept in a directory.
 
 ``python docs/pictures/convergence.py DIRECTORY``; another machine gives other numbers.
 """
@@ -30,7 +30,7 @@ FORCE_FIELD = OpenMMForceField("argon.xml")
 TARGET = 0.2  # %
 SETTINGS = SimulationSettings(
     number_of_molecules=200, initial_density="1.3 g/mL", cutoff="0.85 nm", timestep="5 fs",
-    output_interval="0.1 ps", equilibration_time="10 ps", production_time="25 ps",
+    output_interval="0.1 ps", equilibration_time="10 ps", production_time="60 ps",
 )  # fmt: skip
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 420, 400, 66, 404, 46, 290
@@ -139,7 +139,7 @@ def _svg(parts: list[str], pooled: list[float], samples: list[float]) -> str:
 viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-labelledby="title desc" font-family="{FONT}" \
 font-size="14" fill="#1d2733">
   <title id="title">The standard error against rounds, until it meets the target twice in a row</title>
-  <desc id="desc">Two replicas of 200 argon atoms at 90 K, rounds of 25 ps, target {TARGET} %. \
+  <desc id="desc">Two replicas of 200 argon atoms at 90 K, rounds of 60 ps, target {TARGET} %. \
 Pooled standard error: {told}.</desc>
   {body}
 </svg>
