@@ -26,16 +26,19 @@ def checks_of(workflow: PropertyWorkflow, run: GraphRun) -> tuple[Check, ...]:
 
     Segments of constant energy, slabs and alchemical windows are judged where they are analysed.
     """
-    found: list[Check] = []
+    liquids = []
     for runs in workflow.liquids:
         replicas = tuple(
             tuple(each for each in replica if type(each) is OpenMMSimulation) for replica in runs
         )
         liquid = _liquid(replicas, run) if all(replicas) else None
-        if liquid is None:
-            continue
-        several = liquid.substance is not None and workflow.number_of_liquids > 1
-        of = f" of {liquid.substance}" if several else ""
+        if liquid is not None:
+            liquids.append(liquid)
+    several_states = len({liquid.state for liquid in liquids}) > 1
+    found: list[Check] = []
+    for liquid in liquids:
+        of = f" of {liquid.substance}" if workflow.number_of_liquids > 1 and liquid.substance else ""
+        of += f" at {liquid.state}" if several_states else ""
         found += (Check(check.name + of, check.passed, check.text) for check in check_liquid(liquid))
     return tuple(found)
 

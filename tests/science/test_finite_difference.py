@@ -52,6 +52,8 @@ def test_both_properties_are_differences_of_means(tmp_path):
     assert expansion.value.to("1/K").magnitude == pytest.approx(math.log(hot_volume / cold_volume) / 10)
     assert "at 105 K: " in heat.reason
     assert "at 95 K: " in heat.reason
+    names = {check.name for check in heat.checks}
+    assert {"phase of [Ar] at 105 K, 20 bar", "phase of [Ar] at 95 K, 20 bar"} <= names
 
 
 def test_the_liquids_are_those_of_densities_at_both_temperatures():
