@@ -20,7 +20,7 @@ def rounds() -> dict[str, dict[str, Any]]:
 
 def page(text: str) -> str:
     """Return the page's text with the tables made anew."""
-    made = "\n\n".join(_section(name, record) for name, record in rounds().items())
+    made = "\n\n".join(_section(name, record) for name, record in rounds().items()) or "Nothing yet."
     before, rest = text.split(_BEGIN)
     return f"{before}{_BEGIN}\n\n{made}\n\n{_END}{rest.split(_END)[1]}"
 
