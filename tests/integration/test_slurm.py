@@ -117,9 +117,10 @@ def test_a_cancelled_job_loses_nothing(slurm: Slurm, tmp_path: Path) -> None:
     with ParslSlurmBackend(0, 2, directory=tmp_path) as backend:
         futures = [backend.submit_task(work, number) for number in range(2)]
         _wait_until(lambda: all(mark.exists() and mark.read_text() for mark in marks))
+        time.sleep(7)  # by now all is quiet, and the scheduler asked once a minute only
         lost = marks[0].read_text()
         slurm.run("scancel", lost)
-        _wait_until(lambda: marks[0].read_text() not in ("", lost))  # it runs again, in another job
+        _wait_until(lambda: marks[0].read_text() not in ("", lost), 45)  # it runs again, in another job
         (tmp_path / "end").touch()
         jobs = [future.result(60) for future in futures]
     assert lost not in jobs
@@ -251,6 +252,8 @@ def test_a_script_killed_while_it_submits_leaves_no_job(slurm: Slurm, tmp_path: 
         script.kill()
     _wait_until(lambda: any(path.read_text() for path in tmp_path.glob("workflow-backends-*/jobs/*.id")))
     _wait_until(lambda: slurm.queue() == [])
+    [record] = tmp_path.glob("workflow-backends-*/jobs/*.id")
+    assert "JobState=CANCELLED" in slurm.run("scontrol", "show", "job", record.read_text().strip())
 
 
 def test_a_canceller_that_was_killed_is_replaced_at_the_end(slurm: Slurm, tmp_path: Path) -> None:
