@@ -128,20 +128,20 @@ def test_a_cancelled_job_loses_nothing(slurm: Slurm, tmp_path: Path) -> None:
 
 
 def test_jobs_of_several_workers_and_nodes(slurm: Slurm, tmp_path: Path) -> None:
-    backend = ParslSlurmBackend(
-        *(0, 4, QueueWorkerResources(2)), workers_per_node=2, nodes_per_job=2, directory=tmp_path
-    )
+    resources = QueueWorkerResources(2, 2, platform="Reference")
+    backend = ParslSlurmBackend(0, 4, resources, workers_per_node=2, nodes_per_job=2, directory=tmp_path)
 
-    def where() -> tuple[str, int]:
+    def where() -> tuple[str, str]:
         time.sleep(1)
-        return os.environ["SLURMD_NODENAME"], os.getpid()
+        return os.environ["SLURMD_NODENAME"], os.environ["CUDA_VISIBLE_DEVICES"]
 
     with backend:
         places = {future.result(60) for future in [backend.submit_task(where) for _ in range(16)]}
         [job] = slurm.queue()
         granted = slurm.run("scontrol", "show", "job", job)
-    assert len(places) == 4
-    assert len({node for node, _ in places}) == 2
+    nodes = {node for node, _ in places}
+    assert len(nodes) == 2
+    assert places == {(node, devices) for node in nodes for devices in ("0,1", "2,3")}  # each its own
     assert "NumNodes=2 NumCPUs=8 NumTasks=2 CPUs/Task=4" in granted
 
 
@@ -208,6 +208,27 @@ def test_nothing_listens_beyond_this_machine(slurm: Slurm, tmp_path: Path) -> No
             if c.status == "LISTEN"
         }
     assert heard <= {"127.0.0.1"}
+
+
+def test_the_water_example_needs_another_backend_only(slurm: Slurm, tmp_path: Path) -> None:
+    text = (_ROOT / "examples" / "01_water_density.py").read_text()
+    text = text.replace("ParslLocalBackend", "ParslSlurmBackend").replace(
+        "number_of_workers=2, resources_per_worker=ComputeResources(", "0, 2, QueueWorkerResources("
+    )
+    text = text.replace("import ComputeResources,", "import QueueWorkerResources,")
+    script = tmp_path / "water.py"
+    script.write_text(text)
+    run = subprocess.run(
+        [sys.executable, script, "--fast", "--directory", "water"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(_ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.startswith("Density of O at 298.15 K, 1 atm: ")
+    assert run.stderr == ""
 
 
 def _script(directory: Path, **variables: str) -> subprocess.Popen[str]:
