@@ -117,9 +117,10 @@ def test_a_cancelled_job_loses_nothing(slurm: Slurm, tmp_path: Path) -> None:
     with ParslSlurmBackend(0, 2, directory=tmp_path) as backend:
         futures = [backend.submit_task(work, number) for number in range(2)]
         _wait_until(lambda: all(mark.exists() and mark.read_text() for mark in marks))
+        time.sleep(7)  # by now all is quiet, and the scheduler asked once a minute only
         lost = marks[0].read_text()
         slurm.run("scancel", lost)
-        _wait_until(lambda: marks[0].read_text() not in ("", lost))  # it runs again, in another job
+        _wait_until(lambda: marks[0].read_text() not in ("", lost), 45)  # it runs again, in another job
         (tmp_path / "end").touch()
         jobs = [future.result(60) for future in futures]
     assert lost not in jobs
@@ -127,20 +128,20 @@ def test_a_cancelled_job_loses_nothing(slurm: Slurm, tmp_path: Path) -> None:
 
 
 def test_jobs_of_several_workers_and_nodes(slurm: Slurm, tmp_path: Path) -> None:
-    backend = ParslSlurmBackend(
-        *(0, 4, QueueWorkerResources(2)), workers_per_node=2, nodes_per_job=2, directory=tmp_path
-    )
+    resources = QueueWorkerResources(2, 2, platform="Reference")
+    backend = ParslSlurmBackend(0, 4, resources, workers_per_node=2, nodes_per_job=2, directory=tmp_path)
 
-    def where() -> tuple[str, int]:
+    def where() -> tuple[str, str]:
         time.sleep(1)
-        return os.environ["SLURMD_NODENAME"], os.getpid()
+        return os.environ["SLURMD_NODENAME"], os.environ["CUDA_VISIBLE_DEVICES"]
 
     with backend:
         places = {future.result(60) for future in [backend.submit_task(where) for _ in range(16)]}
         [job] = slurm.queue()
         granted = slurm.run("scontrol", "show", "job", job)
-    assert len(places) == 4
-    assert len({node for node, _ in places}) == 2
+    nodes = {node for node, _ in places}
+    assert len(nodes) == 2
+    assert places == {(node, devices) for node in nodes for devices in ("0,1", "2,3")}  # each its own
     assert "NumNodes=2 NumCPUs=8 NumTasks=2 CPUs/Task=4" in granted
 
 
@@ -209,6 +210,27 @@ def test_nothing_listens_beyond_this_machine(slurm: Slurm, tmp_path: Path) -> No
     assert heard <= {"127.0.0.1"}
 
 
+def test_the_water_example_needs_another_backend_only(slurm: Slurm, tmp_path: Path) -> None:
+    text = (_ROOT / "examples" / "01_water_density.py").read_text()
+    text = text.replace("ParslLocalBackend", "ParslSlurmBackend").replace(
+        "number_of_workers=2, resources_per_worker=ComputeResources(", "0, 2, QueueWorkerResources("
+    )
+    text = text.replace("import ComputeResources,", "import QueueWorkerResources,")
+    script = tmp_path / "water.py"
+    script.write_text(text)
+    run = subprocess.run(
+        [sys.executable, script, "--fast", "--directory", "water"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(_ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.startswith("Density of O at 298.15 K, 1 atm: ")
+    assert run.stderr == ""
+
+
 def _script(directory: Path, **variables: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, Path(__file__).parent / "slurm_script_to_end.py", directory],
@@ -251,6 +273,8 @@ def test_a_script_killed_while_it_submits_leaves_no_job(slurm: Slurm, tmp_path: 
         script.kill()
     _wait_until(lambda: any(path.read_text() for path in tmp_path.glob("workflow-backends-*/jobs/*.id")))
     _wait_until(lambda: slurm.queue() == [])
+    [record] = tmp_path.glob("workflow-backends-*/jobs/*.id")
+    assert "JobState=CANCELLED" in slurm.run("scontrol", "show", "job", record.read_text().strip())
 
 
 def test_a_canceller_that_was_killed_is_replaced_at_the_end(slurm: Slurm, tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ _ANSWERS = {
         "     10 0.00000 wb-0a1b2c  root         Eqw   11/23/2026 01:02:03                    2\n"
         "     11 0.00000 wb-0a1b2c  root         hqw   11/23/2026 01:02:03                    2\n"
         "     12 0.55500 wb-0a1b2c  root         dr    11/23/2026 01:02:03 all.q@node1        2\n",
-        "RUNNING PENDING RUNNING FAILED PENDING RUNNING",
+        "RUNNING PENDING RUNNING FAILED PENDING CANCELLED",
         {"10": "Eqw"},
     ),
     "kubernetes": (

@@ -184,9 +184,10 @@ def _read_grid_engine(answer: str) -> dict[str, JobStatus]:
 
 
 def _grid_engine_status(state: str) -> JobStatus:
-    # Of several letters: E is an error that only its user can clear, w waits, all others hold their slots.
-    meaning = "FAILED" if "E" in state else "PENDING" if "w" in state else "RUNNING"
-    return JobStatus(meaning, state, stuck="E" in state)
+    # Of several letters: E is an error that only its user can clear, d a deletion that its host has yet to
+    # carry out, w waits, all others hold their slots.
+    over = "FAILED" if "E" in state else "CANCELLED" if "d" in state else None
+    return JobStatus(over or ("PENDING" if "w" in state else "RUNNING"), state, stuck=over is not None)
 
 
 GRID_ENGINE = Scheduler(
