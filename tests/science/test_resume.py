@@ -61,14 +61,14 @@ def test_resumed_equals_uninterrupted(tmp_path, water, monkeypatch, pressure, in
     commits = []
     commit = SegmentStore.commit
 
-    def interrupted(self, *arguments):
+    def interrupted(self, *arguments, **more):
         commits.append(arguments)
         if interrupt_in == "commit":
-            commit(self, *arguments)
+            commit(self, *arguments, **more)
             raise InterruptedRunError
         if len(commits) % 2 == 0:  # the frames are lost before they are written
             raise InterruptedRunError
-        commit(self, *arguments)
+        commit(self, *arguments, **more)
 
     monkeypatch.setattr(SegmentStore, "commit", interrupted)
     interruptions = 0
