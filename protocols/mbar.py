@@ -77,8 +77,9 @@ def free_energy_difference(
 
     Of each window those samples are taken that are past equilibration and uncorrelated, as told by the
     differences between its energy and those of its neighbours. The standard error is that of MBAR, widened
-    by Student's t for the window with fewest samples; where replicas, each analysed by itself, disagree, or
-    there are four and more, it is no smaller than their scatter shows.
+    by what correlation is left between such samples, and by Student's t for the window with fewest samples;
+    where replicas, each analysed by itself, disagree, or there are four and more, it is no smaller than their
+    scatter shows.
 
     Parameters
     ----------
@@ -100,7 +101,9 @@ def free_energy_difference(
     value, error, overlaps = _mbar([np.concatenate(window.samples) for window in taken])
     effective = [sum(map(len, window.samples)) for window in taken]
     scatter, disagreement = _scatter(taken, value, error)
-    error *= standard_error_factor(min(effective) - 1)
+    residual = max(_residual(window.inefficiency) for window in taken)
+    disagreement /= residual
+    error *= residual * standard_error_factor(min(effective) - 1)
     replicas = len(windows[0])
     if disagreement > DISAGREEMENT or replicas >= _ENOUGH_REPLICAS:
         error = max(error, scatter)
@@ -164,6 +167,16 @@ def _inefficiency(replicas: Sequence[_Array]) -> float:
     """Return how many frames there are to one that is uncorrelated."""
     pooled = np.concatenate(replicas)
     return 1.0 if is_constant(pooled) else long_run_variance(replicas).value / float(pooled.var())
+
+
+def _residual(inefficiency: float) -> float:
+    """Return by how much an error is larger because samples g frames apart are still correlated a little.
+
+    As in a first-order process, whose correlation from frame to frame is (g - 1) / (g + 1): 1.14 at most.
+    """
+    correlation = (max(inefficiency, 1.0) - 1) / (inefficiency + 1)
+    left = correlation**inefficiency
+    return math.sqrt((1 + left) / (1 - left))
 
 
 def _mbar(windows: Sequence[_Array]) -> tuple[float, float, tuple[float, ...]]:
