@@ -30,10 +30,10 @@ from protocols import (
     ThermodynamicState,
     execute_in,
 )
+from protocols.analysis.jackknife import pooled_function
+from protocols.analysis.statistics import SeriesEstimate, pooled_mean
 from protocols.convergence import Convergence
-from protocols.jackknife import pooled_function
 from protocols.settings import DynamicsSettings
-from protocols.statistics import SeriesEstimate, pooled_mean
 from workflow_backends import ComputeResources
 
 Array = NDArray[np.float64]

@@ -26,8 +26,8 @@ from protocols import (
     ThermodynamicState,
     WorkflowGraph,
 )
-from protocols.run import GraphRun
-from protocols.workers import BackendWorkers
+from protocols.running.run import GraphRun
+from protocols.running.workers import BackendWorkers
 from workflow_backends import ParslLocalBackend
 
 N_PROTOCOLS = 10_000

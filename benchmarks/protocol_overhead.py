@@ -8,9 +8,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from protocols.execution import execute_in
 from protocols.graph import WorkflowGraph
-from protocols.protocol import Protocol
+from protocols.graphs.protocol import Protocol
+from protocols.running.execution import execute_in
 from workflow_backends.resources import ComputeResources
 
 ROUNDS = 5

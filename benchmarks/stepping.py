@@ -16,11 +16,11 @@ from pathlib import Path
 import openmm
 
 from protocols import OpenMMForceField, SimulationSettings, Substance, ThermodynamicState
-from protocols.coordinates import BuildCoordinatesPackmol
-from protocols.engine import Engine, open_context
-from protocols.execution import execute_in
-from protocols.minimisation import OpenMMEnergyMinimisation
-from protocols.parameterise import BuildOpenMMSystem
+from protocols.dynamics.engine import Engine, open_context
+from protocols.dynamics.minimisation import OpenMMEnergyMinimisation
+from protocols.running.execution import execute_in
+from protocols.systems.coordinates import BuildCoordinatesPackmol
+from protocols.systems.parameterise import BuildOpenMMSystem
 from workflow_backends import ComputeResources, select_platform
 
 STEPS_A_FRAME = 200

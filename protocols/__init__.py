@@ -1,24 +1,26 @@
 """Protocols and workflow graphs that estimate physical properties with OpenMM."""
 
-from protocols.alchemy import BuildAlchemicalSystem
-from protocols.analysis import AverageObservable
-from protocols.combination import AverageCombination, Logarithm, WeightedSum
-from protocols.conditions import Condition, Relation
+from protocols.analysis.combination import AverageCombination, Logarithm, WeightedSum
+from protocols.analysis.fluctuations import AverageFluctuations, Response
+from protocols.analysis.free_energy import AlchemicalFreeEnergy
+from protocols.analysis.interface import AverageSurfaceTension
+from protocols.analysis.observables import AverageObservable
+from protocols.analysis.statistics import Status
+from protocols.analysis.structure import radial_distribution
+from protocols.analysis.transport_coefficients import AverageDiffusion, AverageViscosity
 from protocols.convergence import Limits
-from protocols.coordinates import BuildCoordinatesPackmol
+from protocols.dynamics.gas import BuildGasMolecule, OpenMMGasSimulation
+from protocols.dynamics.minimisation import OpenMMEnergyMinimisation
+from protocols.dynamics.simulation import OpenMMSimulation
+from protocols.dynamics.slab import BuildSlab, OpenMMSlabSimulation
+from protocols.dynamics.transport import OpenMMTransportSimulation
+from protocols.dynamics.windows import OpenMMAlchemicalGasSimulation, OpenMMAlchemicalSimulation
 from protocols.errors import ExecutionError, InputError, ProtocolsError
 from protocols.estimate import aestimate, estimate
-from protocols.execution import execute_in
-from protocols.fluctuations import AverageFluctuations, Response
-from protocols.forcefield import OpenMMForceField
-from protocols.free_energy import AlchemicalFreeEnergy
-from protocols.gas import BuildGasMolecule, OpenMMGasSimulation
 from protocols.graph import WorkflowGraph
-from protocols.groups import ConditionalGroup
-from protocols.interface import AverageSurfaceTension
-from protocols.minimisation import OpenMMEnergyMinimisation
-from protocols.parameterise import BuildOpenMMSystem
-from protocols.placeholders import Collected, Iteration, Previous
+from protocols.graphs.conditions import Condition, Relation
+from protocols.graphs.placeholders import Collected, Iteration, Previous
+from protocols.graphs.protocol import Protocol
 from protocols.properties.compressibility import IsothermalCompressibility
 from protocols.properties.density import Density
 from protocols.properties.dielectric_constant import DielectricConstant
@@ -31,20 +33,18 @@ from protocols.properties.surface_tension import SurfaceTension
 from protocols.properties.thermal_expansion import ThermalExpansion
 from protocols.properties.vaporization import EnthalpyOfVaporization
 from protocols.properties.viscosity import ShearViscosity
-from protocols.protocol import Protocol
-from protocols.rescaling import ScaleToDensity
 from protocols.result import PropertyResult
+from protocols.running.execution import execute_in
+from protocols.running.groups import ConditionalGroup
 from protocols.schema import workflow_schema
 from protocols.settings import SimulationSettings
-from protocols.simulation import OpenMMSimulation
-from protocols.slab import BuildSlab, OpenMMSlabSimulation
 from protocols.state import ThermodynamicState
-from protocols.statistics import Status
-from protocols.structure import radial_distribution
 from protocols.substance import Component, Role, Substance
-from protocols.transport import OpenMMTransportSimulation
-from protocols.transport_analysis import AverageDiffusion, AverageViscosity
-from protocols.windows import OpenMMAlchemicalGasSimulation, OpenMMAlchemicalSimulation
+from protocols.systems.alchemy import BuildAlchemicalSystem
+from protocols.systems.coordinates import BuildCoordinatesPackmol
+from protocols.systems.forcefield import OpenMMForceField
+from protocols.systems.parameterise import BuildOpenMMSystem
+from protocols.systems.rescaling import ScaleToDensity
 
 __all__ = [
     "AlchemicalFreeEnergy",

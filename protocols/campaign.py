@@ -5,18 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from protocols.analysis.statistics import Status
 from protocols.caveats import checks_of, notes_on
 from protocols.convergence import Convergence, Limits, Verdict
 from protocols.errors import ExecutionError, InputError
-from protocols.forcefield import OpenMMForceField
 from protocols.identity import digest
 from protocols.model import Model
 from protocols.properties.base import Property, PropertyWorkflow
 from protocols.result import PropertyResult
-from protocols.run import GraphRun
+from protocols.running.run import GraphRun
 from protocols.schedule import Schedule
 from protocols.settings import SimulationSettings
-from protocols.statistics import Status
+from protocols.systems.forcefield import OpenMMForceField
 
 __all__ = ["Campaign"]
 

@@ -6,17 +6,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from protocols.checks import Check, Replica, SimulatedLiquid, check_liquid
-from protocols.coordinates import BuildCoordinatesPackmol
+from protocols.analysis.checks import Check, Replica, SimulatedLiquid, check_liquid
+from protocols.dynamics.simulation import OpenMMSimulation
+from protocols.graphs.protocol import upstream_first
+from protocols.graphs.references import OutputReference
 from protocols.model import Model
 from protocols.properties.base import PropertyWorkflow, Replicas
-from protocols.protocol import upstream_first
 from protocols.quantities import describe_quantity
-from protocols.references import OutputReference
-from protocols.run import GraphRun
+from protocols.running.run import GraphRun
 from protocols.settings import SimulationSettings
-from protocols.simulation import OpenMMSimulation
 from protocols.substance import Substance
+from protocols.systems.coordinates import BuildCoordinatesPackmol
 
 __all__ = ["checks_of", "notes_on"]
 

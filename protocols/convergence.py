@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from protocols.analysis.statistics import Status
 from protocols.model import Model
 from protocols.properties.base import Property
 from protocols.quantities import Quantity, Time, unit_symbol
-from protocols.statistics import Status
 
 __all__ = ["Convergence", "Limits", "Verdict"]
 

@@ -11,10 +11,10 @@ from typing import Any
 
 from protocols.convergence import Limits
 from protocols.estimation import Estimation
-from protocols.forcefield import OpenMMForceField
 from protocols.properties.base import Property
 from protocols.result import PropertyResult
 from protocols.settings import SimulationSettings
+from protocols.systems.forcefield import OpenMMForceField
 
 __all__ = ["aestimate", "estimate"]
 

@@ -12,16 +12,16 @@ from typing import Any
 from protocols.campaign import Campaign
 from protocols.convergence import Limits
 from protocols.errors import InputError
-from protocols.forcefield import OpenMMForceField
-from protocols.locking import DirectoryLock
 from protocols.progress import show_progress
 from protocols.properties.base import Property
 from protocols.quantities import describe_quantity
 from protocols.result import PropertyResult
-from protocols.run import ESTIMATES_NAME, GraphRun
+from protocols.running.locking import DirectoryLock
+from protocols.running.run import ESTIMATES_NAME, GraphRun
+from protocols.running.storage import name_full_disk, write_atomically
+from protocols.running.workers import BackendWorkers, InProcessWorkers, Workers
 from protocols.settings import SimulationSettings
-from protocols.storage import name_full_disk, write_atomically
-from protocols.workers import BackendWorkers, InProcessWorkers, Workers
+from protocols.systems.forcefield import OpenMMForceField
 
 __all__ = ["Estimation"]
 

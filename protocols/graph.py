@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Self
 
-from protocols.document import read_document, write_document
-from protocols.drawing import dot, mermaid
+from protocols.graphs.document import read_document, write_document
+from protocols.graphs.drawing import dot, mermaid
+from protocols.graphs.protocol import Protocol, upstream_first
 from protocols.model import Model
-from protocols.protocol import Protocol, upstream_first
-from protocols.run import GraphRun
+from protocols.running.run import GraphRun
+from protocols.running.workers import BackendWorkers, CallersThread
 from protocols.text import json_text, parse_json, parse_yaml, yaml_text
-from protocols.workers import BackendWorkers, CallersThread
 from workflow_backends.backend import CalculationBackend
 from workflow_backends.errors import InputFailedError
 from workflow_backends.resources import ComputeResources

@@ -12,9 +12,9 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.table import Table
 
-from protocols.locking import LOCK_NAME
-from protocols.pace import PROGRESS_NAME
-from protocols.run import GraphRun
+from protocols.running.locking import LOCK_NAME
+from protocols.running.pace import PROGRESS_NAME
+from protocols.running.run import GraphRun
 
 __all__ = ["RunningSimulation", "Watcher", "describe_summary", "read_progress", "show_progress"]
 

@@ -6,10 +6,10 @@ import builtins
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from protocols.checks import Check
+from protocols.analysis.checks import Check
+from protocols.analysis.statistics import Status
 from protocols.properties.base import Property
 from protocols.quantities import Quantity, unit_symbol, with_error
-from protocols.statistics import Status
 
 __all__ = ["PropertyResult"]
 

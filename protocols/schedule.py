@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from protocols.storage import set_aside, write_atomically
+from protocols.running.storage import set_aside, write_atomically
 
 __all__ = ["Schedule"]
 

@@ -7,11 +7,11 @@ from typing import Any
 import pint
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
-from protocols.document import FORMAT, VERSION
-from protocols.groups import ConditionalGroup
-from protocols.plugins import shipped_classes
-from protocols.protocol import Protocol
+from protocols.graphs.document import FORMAT, VERSION
+from protocols.graphs.plugins import shipped_classes
+from protocols.graphs.protocol import Protocol
 from protocols.quantities import exact_text
+from protocols.running.groups import ConditionalGroup
 
 __all__ = ["workflow_schema"]
 

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from protocols.errors import InputError
-from protocols.holder import Holder
-from protocols.locking import LOCK_NAME, PROVENANCE_NAME, has_beaten, holder_of
 from protocols.progress import describe_summary, read_progress
-from protocols.run import ESTIMATES_NAME, INDEX_NAME
-from protocols.storage import ERROR_NAME, RESULT_NAME
+from protocols.running.holder import Holder
+from protocols.running.locking import LOCK_NAME, PROVENANCE_NAME, has_beaten, holder_of
+from protocols.running.run import ESTIMATES_NAME, INDEX_NAME
+from protocols.running.storage import ERROR_NAME, RESULT_NAME
 
 __all__ = ["ProtocolState", "ProtocolStatus", "RunStatus", "run_status"]
 

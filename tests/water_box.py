@@ -8,7 +8,7 @@ import numpy as np
 import openmm
 from openmm import app, unit
 
-from protocols.engine import open_context
+from protocols.dynamics.engine import open_context
 from workflow_backends import ComputeResources, PlatformChoice, select_platform
 
 LIMITS = {"single": 1e-5, "mixed": 1e-5, "double": 1e-6}

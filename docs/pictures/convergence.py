@@ -21,8 +21,8 @@ from protocols import (
     ThermodynamicState,
     estimate,
 )
-from protocols.analysis import read_observable
-from protocols.statistics import MINIMUM_EFFECTIVE_SAMPLES, pooled_mean
+from protocols.analysis.observables import read_observable
+from protocols.analysis.statistics import MINIMUM_EFFECTIVE_SAMPLES, pooled_mean
 
 STATE = ThermodynamicState(temperature="90 K", pressure="1 bar")
 DENSITY = Density(Substance.pure("[Ar]"), STATE, "0.2 %")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from protocols.alchemy import BuildAlchemicalSystem
-from protocols.forcefield import OpenMMForceField
-from protocols.gas import BuildGasMolecule
+from protocols.dynamics.gas import BuildGasMolecule
+from protocols.dynamics.windows import OpenMMAlchemicalGasSimulation, OpenMMAlchemicalSimulation
 from protocols.lambdas import AlchemicalState
 from protocols.properties.base import Replicas
 from protocols.properties.gas import gas_settings
@@ -15,7 +14,8 @@ from protocols.randomness import derived_seed
 from protocols.settings import SimulationSettings
 from protocols.state import ThermodynamicState
 from protocols.substance import Role, Substance
-from protocols.windows import OpenMMAlchemicalGasSimulation, OpenMMAlchemicalSimulation
+from protocols.systems.alchemy import BuildAlchemicalSystem
+from protocols.systems.forcefield import OpenMMForceField
 
 __all__ = ["liquid_windows", "vacuum_windows"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from protocols.analysis import AverageObservable
-from protocols.combination import AverageCombination
+from protocols.analysis.combination import AverageCombination
+from protocols.analysis.observables import AverageObservable
 from protocols.constants import BAR_NM3
 from protocols.errors import InputError
 from protocols.properties.base import Property, Replicas

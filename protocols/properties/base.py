@@ -9,16 +9,16 @@ from typing import ClassVar, NamedTuple
 
 from pydantic import model_validator
 
+from protocols.dynamics.simulation import OpenMMSimulation
+from protocols.dynamics.transport import OpenMMTransportSimulation
 from protocols.errors import InputError
-from protocols.forcefield import OpenMMForceField
+from protocols.graphs.protocol import Protocol
 from protocols.model import Model
-from protocols.protocol import Protocol
 from protocols.quantities import AnyQuantity, Quantity, describe_quantity, registry
 from protocols.settings import SimulationSettings
-from protocols.simulation import OpenMMSimulation
 from protocols.state import ThermodynamicState
 from protocols.substance import Substance
-from protocols.transport import OpenMMTransportSimulation
+from protocols.systems.forcefield import OpenMMForceField
 
 __all__ = ["Property", "PropertyWorkflow", "Replicas", "Runs"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from protocols.fluctuations import Response
+from protocols.analysis.fluctuations import Response
 from protocols.properties.response import ResponseProperty
 
 __all__ = ["IsothermalCompressibility"]

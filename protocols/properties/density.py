@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from protocols.analysis import AverageObservable
-from protocols.forcefield import OpenMMForceField
+from protocols.analysis.observables import AverageObservable
 from protocols.properties.averages import applied_pressure, tables
 from protocols.properties.base import Property, PropertyWorkflow
 from protocols.properties.liquid import liquid_replicas
 from protocols.settings import SimulationSettings
+from protocols.systems.forcefield import OpenMMForceField
 
 __all__ = ["Density"]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+from protocols.analysis.fluctuations import Response
 from protocols.errors import InputError
-from protocols.fluctuations import Response
-from protocols.forcefield import OpenMMForceField
 from protocols.properties.base import PropertyWorkflow
 from protocols.properties.response import ResponseProperty
 from protocols.settings import SimulationSettings
 from protocols.substance import net_charge
+from protocols.systems.forcefield import OpenMMForceField
 
 __all__ = ["DielectricConstant"]
 

@@ -7,15 +7,15 @@ from typing import ClassVar
 
 from pydantic import field_validator, model_validator
 
+from protocols.analysis.transport_coefficients import AverageDiffusion
 from protocols.errors import InputError
-from protocols.forcefield import OpenMMForceField
 from protocols.model import Model
 from protocols.properties.base import Property, PropertyWorkflow
 from protocols.properties.transport import transport_segments
 from protocols.settings import SimulationSettings
 from protocols.state import ThermodynamicState
 from protocols.substance import Substance, canonical_smiles
-from protocols.transport_analysis import AverageDiffusion
+from protocols.systems.forcefield import OpenMMForceField
 
 __all__ = ["SelfDiffusion"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import ClassVar
 
 from protocols.constants import CM3_PER_MOLE_AND_NM3
+from protocols.graphs.protocol import Protocol
 from protocols.properties.averages import average_volume
 from protocols.properties.base import Replicas
 from protocols.properties.mixture import PropertyOfMixing
-from protocols.protocol import Protocol
 from protocols.quantities import Quantity, registry
 
 __all__ = ["ExcessMolarVolume"]

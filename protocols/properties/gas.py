@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from protocols.forcefield import OpenMMForceField
-from protocols.gas import BuildGasMolecule, OpenMMGasSimulation
+from protocols.dynamics.gas import BuildGasMolecule, OpenMMGasSimulation
 from protocols.properties.base import Replicas
 from protocols.properties.liquid import production
 from protocols.quantities import quantity
 from protocols.randomness import derived_seed
 from protocols.settings import SimulationSettings
 from protocols.state import ThermodynamicState
+from protocols.systems.forcefield import OpenMMForceField
 
 __all__ = ["gas_replicas", "gas_settings"]
 

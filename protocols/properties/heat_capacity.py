@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from protocols.analysis.fluctuations import Response
 from protocols.constants import GAS_CONSTANT
-from protocols.fluctuations import Response
-from protocols.forcefield import OpenMMForceField
-from protocols.gas import free_degrees_of_freedom
+from protocols.dynamics.gas import free_degrees_of_freedom
+from protocols.graphs.protocol import Protocol
 from protocols.properties.averages import average_enthalpy
 from protocols.properties.base import Replicas
 from protocols.properties.temperature_derivative import TemperatureDerivative
-from protocols.protocol import Protocol
 from protocols.quantities import Quantity, registry
 from protocols.settings import SimulationSettings
+from protocols.systems.forcefield import OpenMMForceField
 
 __all__ = ["IsobaricHeatCapacity"]
 

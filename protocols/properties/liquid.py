@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
-from protocols.coordinates import BuildCoordinatesPackmol
+from protocols.dynamics.minimisation import OpenMMEnergyMinimisation
+from protocols.dynamics.simulation import OpenMMSimulation
 from protocols.errors import InputError
-from protocols.forcefield import OpenMMForceField
+from protocols.graphs.protocol import inputs_of
 from protocols.identity import digest
-from protocols.minimisation import OpenMMEnergyMinimisation
 from protocols.model import Model
-from protocols.parameterise import BuildOpenMMSystem
-from protocols.protocol import inputs_of
 from protocols.quantities import Quantity, quantity
 from protocols.randomness import derived_seed
 from protocols.settings import SimulationSettings
-from protocols.simulation import OpenMMSimulation
 from protocols.state import ThermodynamicState
 from protocols.substance import Substance, net_charge
-from protocols.topology import Molecule
+from protocols.systems.coordinates import BuildCoordinatesPackmol
+from protocols.systems.forcefield import OpenMMForceField
+from protocols.systems.parameterise import BuildOpenMMSystem
+from protocols.systems.topology import Molecule
 
 __all__ = [
     "check_liquid",

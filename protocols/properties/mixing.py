@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from protocols.graphs.protocol import Protocol
 from protocols.properties.averages import applied_pressure, average_enthalpy
 from protocols.properties.base import Replicas
 from protocols.properties.mixture import PropertyOfMixing
-from protocols.protocol import Protocol
 from protocols.quantities import Quantity, registry
 
 __all__ = ["EnthalpyOfMixing"]

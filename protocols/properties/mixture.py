@@ -5,16 +5,16 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 
-from protocols.combination import WeightedSum
+from protocols.analysis.combination import WeightedSum
 from protocols.errors import InputError
-from protocols.forcefield import OpenMMForceField
+from protocols.graphs.protocol import Protocol
 from protocols.properties.averages import applied_pressure
 from protocols.properties.base import Property, PropertyWorkflow, Replicas
 from protocols.properties.liquid import liquid_replicas
-from protocols.protocol import Protocol
 from protocols.quantities import Quantity
 from protocols.settings import SimulationSettings
 from protocols.substance import Substance
+from protocols.systems.forcefield import OpenMMForceField
 
 __all__ = ["PropertyOfMixing"]
 

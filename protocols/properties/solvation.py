@@ -9,20 +9,20 @@ from typing import ClassVar
 import numpy as np
 import openmm
 
-from protocols.alchemy import check_alchemy, load_alchemy
-from protocols.combination import WeightedSum
+from protocols.analysis.combination import WeightedSum
+from protocols.analysis.free_energy import AlchemicalFreeEnergy
+from protocols.dynamics.gas import molecule_in_vacuum
 from protocols.errors import InputError
-from protocols.forcefield import OpenMMForceField
-from protocols.free_energy import AlchemicalFreeEnergy
-from protocols.gas import molecule_in_vacuum
+from protocols.graphs.protocol import Protocol
 from protocols.lambdas import AlchemicalState
 from protocols.properties.alchemical import liquid_windows, vacuum_windows
 from protocols.properties.averages import tables
 from protocols.properties.base import Property, PropertyWorkflow, Replicas
-from protocols.protocol import Protocol
 from protocols.quantities import quantity
 from protocols.settings import InteractionSettings, SimulationSettings
 from protocols.substance import Component, net_charge
+from protocols.systems.alchemy import check_alchemy, load_alchemy
+from protocols.systems.forcefield import OpenMMForceField
 
 __all__ = ["SolvationFreeEnergy"]
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from protocols.forcefield import OpenMMForceField
-from protocols.interface import AverageSurfaceTension
+from protocols.analysis.interface import AverageSurfaceTension
+from protocols.dynamics.simulation import OpenMMSimulation
+from protocols.dynamics.slab import BuildSlab, OpenMMSlabSimulation
 from protocols.properties.averages import applied_pressure, tables
 from protocols.properties.base import Property, PropertyWorkflow
 from protocols.properties.liquid import equilibrated_liquids, production
 from protocols.randomness import derived_seed
 from protocols.settings import SimulationSettings
-from protocols.simulation import OpenMMSimulation
-from protocols.slab import BuildSlab, OpenMMSlabSimulation
 from protocols.state import ThermodynamicState
+from protocols.systems.forcefield import OpenMMForceField
 
 __all__ = ["SurfaceTension"]
 

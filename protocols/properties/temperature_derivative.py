@@ -8,17 +8,17 @@ from typing import Literal
 
 from pydantic import model_validator
 
-from protocols.combination import WeightedSum
+from protocols.analysis.combination import WeightedSum
 from protocols.errors import InputError
-from protocols.forcefield import OpenMMForceField
+from protocols.graphs.protocol import Protocol
 from protocols.properties.averages import applied_pressure
 from protocols.properties.base import PropertyWorkflow, Replicas
 from protocols.properties.liquid import liquid_replicas
 from protocols.properties.response import ResponseProperty
-from protocols.protocol import Protocol
 from protocols.quantities import Quantity, Temperature, describe_quantity, is_less, quantity, registry
 from protocols.settings import SimulationSettings
 from protocols.state import ThermodynamicState
+from protocols.systems.forcefield import OpenMMForceField
 
 __all__ = ["TemperatureDerivative"]
 

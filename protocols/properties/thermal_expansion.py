@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from protocols.combination import Logarithm
-from protocols.fluctuations import Response
+from protocols.analysis.combination import Logarithm
+from protocols.analysis.fluctuations import Response
+from protocols.graphs.protocol import Protocol
 from protocols.properties.averages import average_volume
 from protocols.properties.base import Replicas
 from protocols.properties.temperature_derivative import TemperatureDerivative
-from protocols.protocol import Protocol
 from protocols.quantities import Quantity, quantity
 
 __all__ = ["ThermalExpansion"]

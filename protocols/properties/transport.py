@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from protocols.analysis import AverageObservable
+from protocols.analysis.observables import AverageObservable
+from protocols.analysis.transport_coefficients import AverageViscosity
+from protocols.dynamics.simulation import OpenMMSimulation
+from protocols.dynamics.transport import OpenMMTransportSimulation
 from protocols.errors import InputError
-from protocols.forcefield import OpenMMForceField
-from protocols.parameterise import BuildOpenMMSystem
 from protocols.properties.averages import tables
 from protocols.properties.base import Property
 from protocols.properties.liquid import check_liquid, equilibrated_liquid, liquid_replicas, packed_liquid
 from protocols.quantities import describe_quantity
 from protocols.randomness import derived_seed
-from protocols.rescaling import ScaleToDensity
 from protocols.settings import SimulationSettings
-from protocols.simulation import OpenMMSimulation
 from protocols.state import ThermodynamicState
 from protocols.substance import Substance
-from protocols.transport import OpenMMTransportSimulation
-from protocols.transport_analysis import AverageViscosity
+from protocols.systems.forcefield import OpenMMForceField
+from protocols.systems.parameterise import BuildOpenMMSystem
+from protocols.systems.rescaling import ScaleToDensity
 
 __all__ = ["Segments", "transport_segments"]
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from protocols.analysis import AverageObservable
-from protocols.combination import WeightedSum
+from protocols.analysis.combination import WeightedSum
+from protocols.analysis.observables import AverageObservable
 from protocols.constants import GAS_CONSTANT
+from protocols.dynamics.gas import rigid_energy
 from protocols.errors import InputError
-from protocols.forcefield import OpenMMForceField
-from protocols.gas import rigid_energy
+from protocols.graphs.protocol import Protocol
 from protocols.properties.averages import applied_pressure, average_enthalpy, tables
 from protocols.properties.base import Property, PropertyWorkflow
 from protocols.properties.gas import gas_replicas
 from protocols.properties.liquid import liquid_replicas
-from protocols.protocol import Protocol
 from protocols.quantities import Quantity, quantity, registry
 from protocols.settings import SimulationSettings
+from protocols.systems.forcefield import OpenMMForceField
 
 __all__ = ["EnthalpyOfVaporization"]
 

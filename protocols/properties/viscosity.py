@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from protocols.forcefield import OpenMMForceField
 from protocols.properties.base import Property, PropertyWorkflow
 from protocols.properties.transport import transport_segments
 from protocols.settings import SimulationSettings
+from protocols.systems.forcefield import OpenMMForceField
 
 __all__ = ["ShearViscosity"]
 

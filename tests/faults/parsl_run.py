@@ -4,14 +4,14 @@ import sys
 from concurrent.futures import wait
 from pathlib import Path
 
-from protocols.coordinates import BuildCoordinatesPackmol
-from protocols.forcefield import OpenMMForceField
+from protocols.dynamics.simulation import OpenMMSimulation
 from protocols.graph import WorkflowGraph
-from protocols.parameterise import BuildOpenMMSystem
 from protocols.settings import DynamicsSettings, InteractionSettings
-from protocols.simulation import OpenMMSimulation
 from protocols.state import ThermodynamicState
 from protocols.substance import Substance
+from protocols.systems.coordinates import BuildCoordinatesPackmol
+from protocols.systems.forcefield import OpenMMForceField
+from protocols.systems.parameterise import BuildOpenMMSystem
 from workflow_backends import ComputeResources, ParslLocalBackend
 
 REFERENCE = ComputeResources(platform="Reference")

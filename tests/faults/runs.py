@@ -19,12 +19,12 @@ from typing import Any
 
 from injection import Injector
 
-from protocols import execution, locking
-from protocols.execution import execute_in
+from protocols.dynamics.simulation import OpenMMSimulation
 from protocols.graph import WorkflowGraph
-from protocols.protocol import Protocol
+from protocols.graphs.protocol import Protocol
+from protocols.running import execution, locking
+from protocols.running.execution import execute_in
 from protocols.settings import DynamicsSettings
-from protocols.simulation import OpenMMSimulation
 from protocols.state import ThermodynamicState
 from workflow_backends.resources import ComputeResources
 

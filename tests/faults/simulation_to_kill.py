@@ -3,9 +3,9 @@
 import sys
 from pathlib import Path
 
-from protocols.execution import execute_in
+from protocols.dynamics.simulation import OpenMMSimulation
+from protocols.running.execution import execute_in
 from protocols.settings import DynamicsSettings
-from protocols.simulation import OpenMMSimulation
 from protocols.state import ThermodynamicState
 from workflow_backends.resources import ComputeResources
 

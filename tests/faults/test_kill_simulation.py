@@ -11,13 +11,13 @@ import mdtraj
 import numpy as np
 import pytest
 
-from protocols.analysis import read_observable
-from protocols.coordinates import BuildCoordinatesPackmol
-from protocols.execution import execute_in
-from protocols.forcefield import OpenMMForceField
-from protocols.parameterise import BuildOpenMMSystem
+from protocols.analysis.observables import read_observable
+from protocols.running.execution import execute_in
 from protocols.settings import InteractionSettings
 from protocols.substance import Substance
+from protocols.systems.coordinates import BuildCoordinatesPackmol
+from protocols.systems.forcefield import OpenMMForceField
+from protocols.systems.parameterise import BuildOpenMMSystem
 from workflow_backends.resources import ComputeResources
 
 SCRIPT = Path(__file__).with_name("simulation_to_kill.py")

@@ -13,11 +13,11 @@ import pytest
 from water_box import LIMITS, Box, deviation, forces, make_water
 
 from protocols import OpenMMEnergyMinimisation, OpenMMSimulation, ThermodynamicState
-from protocols.engine import open_context
+from protocols.dynamics.engine import open_context
 from protocols.errors import DeviceFailedError, OutOfMemoryError
-from protocols.execution import Task, execute_in
+from protocols.running.execution import Task, execute_in
+from protocols.running.workers import BackendWorkers
 from protocols.settings import DynamicsSettings
-from protocols.workers import BackendWorkers
 from workflow_backends import ComputeResources, ParslLocalBackend, doctor, select_platform
 from workflow_backends.errors import InvalidResourcesError, PlatformUnavailableError
 from workflow_backends.layout import measure_layouts
@@ -174,7 +174,7 @@ class FailsOnce(OpenMMSimulation):
     def execute(self, directory: Path, available_resources: ComputeResources) -> Any:
         from pathlib import Path
 
-        from protocols import engine
+        from protocols.dynamics import engine
 
         advance, mark, frames = engine.Engine._advance, Path(self.mark), []
 

@@ -11,7 +11,7 @@ import pytest
 from water_box import LIMITS, Box, deviation, make_water
 
 from protocols import OpenMMEnergyMinimisation, OpenMMSimulation, ThermodynamicState, execute_in
-from protocols.engine import open_context
+from protocols.dynamics.engine import open_context
 from protocols.settings import DynamicsSettings
 from workflow_backends import ComputeResources, select_platform
 from workflow_backends.errors import PlatformUnavailableError

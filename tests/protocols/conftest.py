@@ -2,12 +2,12 @@ from pathlib import Path
 
 import pytest
 
-from protocols.coordinates import BuildCoordinatesPackmol
-from protocols.execution import execute_in
-from protocols.forcefield import OpenMMForceField
-from protocols.parameterise import BuildOpenMMSystem
+from protocols.running.execution import execute_in
 from protocols.settings import InteractionSettings
 from protocols.substance import Substance
+from protocols.systems.coordinates import BuildCoordinatesPackmol
+from protocols.systems.forcefield import OpenMMForceField
+from protocols.systems.parameterise import BuildOpenMMSystem
 from workflow_backends.resources import ComputeResources
 
 

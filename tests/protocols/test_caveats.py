@@ -2,10 +2,10 @@ import pytest
 
 from protocols import Density, SimulationSettings, Substance, ThermodynamicState
 from protocols.caveats import checks_of, notes_on
-from protocols.forcefield import OpenMMForceField
-from protocols.run import GraphRun
+from protocols.running.run import GraphRun
+from protocols.running.workers import InProcessWorkers
 from protocols.substance import Component
-from protocols.workers import InProcessWorkers
+from protocols.systems.forcefield import OpenMMForceField
 
 
 def test_nothing_is_said_of_simulations_that_have_not_ended(tmp_path):

@@ -4,16 +4,16 @@ import numpy as np
 import openmm
 import pytest
 
-from protocols.analysis import read_observable
-from protocols.coordinates import BuildCoordinatesPackmol
-from protocols.execution import execute_in
-from protocols.forcefield import OpenMMForceField
-from protocols.parameterise import BuildOpenMMSystem
-from protocols.particles import fixed_charges
+from protocols.analysis.observables import read_observable
+from protocols.dynamics.simulation import OpenMMSimulation
+from protocols.running.execution import execute_in
 from protocols.settings import DynamicsSettings, InteractionSettings
-from protocols.simulation import OpenMMSimulation
 from protocols.state import ThermodynamicState
 from protocols.substance import Substance
+from protocols.systems.coordinates import BuildCoordinatesPackmol
+from protocols.systems.forcefield import OpenMMForceField
+from protocols.systems.parameterise import BuildOpenMMSystem
+from protocols.systems.particles import fixed_charges
 from workflow_backends.devices import list_devices
 from workflow_backends.resources import ComputeResources
 

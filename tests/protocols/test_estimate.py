@@ -19,9 +19,9 @@ from protocols import (
     aestimate,
     estimate,
 )
-from protocols import simulation as simulation_module
+from protocols.dynamics import simulation as simulation_module
 from protocols.errors import DirectoryLockedError, ExecutionError
-from protocols.locking import DirectoryLock
+from protocols.running.locking import DirectoryLock
 from workflow_backends.engine import Pool
 from workflow_backends.resources import ComputeResources
 

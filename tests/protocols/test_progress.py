@@ -5,12 +5,12 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from protocols.locking import LOCK_NAME
-from protocols.pace import PROGRESS_NAME
+from protocols.graphs.protocol import Protocol
 from protocols.progress import Watcher, show_progress
-from protocols.protocol import Protocol
-from protocols.run import GraphRun
-from protocols.workers import Workers
+from protocols.running.locking import LOCK_NAME
+from protocols.running.pace import PROGRESS_NAME
+from protocols.running.run import GraphRun
+from protocols.running.workers import Workers
 
 
 class Step(Protocol):

@@ -3,13 +3,13 @@ from pathlib import Path
 
 import pytest
 
-from protocols.checks import Check
+from protocols.analysis.checks import Check
+from protocols.analysis.statistics import Status
 from protocols.errors import ExecutionError
 from protocols.properties.density import Density
 from protocols.quantities import quantity
 from protocols.result import PropertyResult
 from protocols.state import ThermodynamicState
-from protocols.statistics import Status
 from protocols.substance import Substance
 
 WATER = Density(Substance.pure("O"), ThermodynamicState(temperature="298.15 K", pressure="1 atm"))

@@ -4,26 +4,26 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from protocols.analysis import AverageObservable
-from protocols.conditions import Condition
-from protocols.fluctuations import AverageFluctuations
-from protocols.forcefield import OpenMMForceField
+from protocols.analysis.fluctuations import AverageFluctuations
+from protocols.analysis.observables import AverageObservable
+from protocols.dynamics.simulation import OpenMMSimulation
 from protocols.graph import WorkflowGraph
-from protocols.groups import ConditionalGroup
-from protocols.placeholders import Collected, Iteration, Previous
-from protocols.plugins import shipped_classes
+from protocols.graphs.conditions import Condition
+from protocols.graphs.placeholders import Collected, Iteration, Previous
+from protocols.graphs.plugins import shipped_classes
+from protocols.graphs.protocol import Protocol
 from protocols.properties.density import Density
 from protocols.properties.diffusion import SelfDiffusion
 from protocols.properties.solvation import SolvationFreeEnergy
 from protocols.properties.surface_tension import SurfaceTension
 from protocols.properties.thermal_expansion import ThermalExpansion
 from protocols.properties.vaporization import EnthalpyOfVaporization
-from protocols.protocol import Protocol
+from protocols.running.groups import ConditionalGroup
 from protocols.schema import workflow_schema
 from protocols.settings import SimulationSettings
-from protocols.simulation import OpenMMSimulation
 from protocols.state import ThermodynamicState
 from protocols.substance import Substance
+from protocols.systems.forcefield import OpenMMForceField
 from protocols.text import parse_yaml
 
 _PUBLISHED = Path(__file__).parents[2] / "docs" / "schema" / "workflow.json"

@@ -8,11 +8,11 @@ from typing import ClassVar
 import pytest
 
 from protocols.errors import InputError
-from protocols.locking import LOCK_NAME, DirectoryLock
-from protocols.protocol import Protocol
-from protocols.run import INDEX_NAME, GraphRun
+from protocols.graphs.protocol import Protocol
+from protocols.running.locking import LOCK_NAME, DirectoryLock
+from protocols.running.run import INDEX_NAME, GraphRun
+from protocols.running.workers import InProcessWorkers
 from protocols.status import ProtocolState, run_status
-from protocols.workers import InProcessWorkers
 
 
 class Step(Protocol):

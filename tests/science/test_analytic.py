@@ -4,12 +4,12 @@ import numpy as np
 import openmm
 import pytest
 
-from protocols.analysis import AverageObservable, read_observable
-from protocols.execution import execute_in
+from protocols.analysis.observables import AverageObservable, read_observable
+from protocols.analysis.statistics import pooled_mean
+from protocols.dynamics.simulation import OpenMMSimulation
+from protocols.running.execution import execute_in
 from protocols.settings import DynamicsSettings
-from protocols.simulation import OpenMMSimulation
 from protocols.state import ThermodynamicState
-from protocols.statistics import pooled_mean
 from workflow_backends.resources import ComputeResources
 
 

@@ -5,9 +5,9 @@ import pytest
 from scipy.signal import lfilter
 
 from protocols import AverageObservable, Density, Limits, Status, Substance, ThermodynamicState
+from protocols.analysis.jackknife import pooled_function
+from protocols.analysis.statistics import pooled_mean
 from protocols.convergence import Convergence
-from protocols.jackknife import pooled_function
-from protocols.statistics import pooled_mean
 
 TAU = 5
 

@@ -17,8 +17,8 @@ from protocols import (
     WorkflowGraph,
     estimate,
 )
-from protocols.analysis import read_observable
-from protocols.statistics import pooled_mean
+from protocols.analysis.observables import read_observable
+from protocols.analysis.statistics import pooled_mean
 from workflow_backends import ComputeResources, ParslLocalBackend
 
 ARGON, FORCE_FIELD = Substance.pure("[Ar]"), OpenMMForceField("argon.xml")

@@ -6,7 +6,7 @@ import pytest
 from protocols import (
     Status,
 )
-from protocols.mbar import free_energy_difference
+from protocols.analysis.mbar import free_energy_difference
 
 CONSTANTS = np.array([1.0, 2.0, 4.0, 8.0, 16.0])  # of harmonic oscillators, in kT
 

@@ -2,15 +2,15 @@
 
 import pytest
 
-from protocols.coordinates import BuildCoordinatesPackmol
-from protocols.execution import execute_in
-from protocols.forcefield import OpenMMForceField
-from protocols.parameterise import BuildOpenMMSystem
-from protocols.segments import SegmentStore
+from protocols.dynamics.segments import SegmentStore
+from protocols.dynamics.simulation import OpenMMSimulation
+from protocols.running.execution import execute_in
 from protocols.settings import DynamicsSettings, InteractionSettings
-from protocols.simulation import OpenMMSimulation
 from protocols.state import ThermodynamicState
 from protocols.substance import Substance
+from protocols.systems.coordinates import BuildCoordinatesPackmol
+from protocols.systems.forcefield import OpenMMForceField
+from protocols.systems.parameterise import BuildOpenMMSystem
 from workflow_backends.resources import ComputeResources
 
 REFERENCE = ComputeResources(platform="Reference")

@@ -13,12 +13,12 @@ from protocols import (
     ThermodynamicState,
     estimate,
 )
-from protocols.parameterise import BuildOpenMMSystem
-from protocols.protocol import upstream_first
+from protocols.dynamics.simulation import OpenMMSimulation
+from protocols.dynamics.transport import OpenMMTransportSimulation
+from protocols.graphs.protocol import upstream_first
 from protocols.quantities import quantity
-from protocols.rescaling import ScaleToDensity
-from protocols.simulation import OpenMMSimulation
-from protocols.transport import OpenMMTransportSimulation
+from protocols.systems.parameterise import BuildOpenMMSystem
+from protocols.systems.rescaling import ScaleToDensity
 
 WATER, TIP3P = Substance.pure("O"), OpenMMForceField("tip3p.xml")
 ARGON = OpenMMForceField("argon.xml")

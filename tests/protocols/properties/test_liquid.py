@@ -1,12 +1,12 @@
 import pytest
 
 from protocols.errors import InputError
-from protocols.forcefield import OpenMMForceField
 from protocols.properties.gas import gas_replicas
 from protocols.properties.liquid import liquid_replicas
 from protocols.settings import SimulationSettings
 from protocols.state import ThermodynamicState
 from protocols.substance import Component, Substance
+from protocols.systems.forcefield import OpenMMForceField
 
 FORCE_FIELD = OpenMMForceField("argon.xml")
 STATE = ThermodynamicState(temperature="90 K", pressure="1 bar")

@@ -15,7 +15,7 @@ from protocols import (
     estimate,
 )
 from protocols.campaign import Campaign
-from protocols.execution import execute_in
+from protocols.running.execution import execute_in
 from protocols.substance import Component
 from workflow_backends.resources import ComputeResources
 

@@ -18,8 +18,8 @@ from protocols import (
     WorkflowGraph,
     estimate,
 )
+from protocols.dynamics.windows import read_energies
 from protocols.substance import Component
-from protocols.windows import read_energies
 
 FORCE_FIELDS = Path(__file__).parents[2] / "force_fields"
 METHANE_FILE = Path(__file__).parents[3] / "benchmarks" / "validation" / "gaff_methane.xml"

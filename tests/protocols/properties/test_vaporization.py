@@ -13,8 +13,8 @@ from protocols import (
     WorkflowGraph,
     estimate,
 )
-from protocols.analysis import read_observable
-from protocols.gas import OpenMMGasSimulation
+from protocols.analysis.observables import read_observable
+from protocols.dynamics.gas import OpenMMGasSimulation
 from protocols.quantities import quantity
 from protocols.substance import Component
 

@@ -1,0 +1,1 @@
+"""From tables of observables to averages, coefficients and their errors."""

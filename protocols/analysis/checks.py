@@ -1,0 +1,189 @@
+"""Whether a simulation was at the state that was set, and still of one liquid at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openmm
+from numpy.typing import NDArray
+
+from protocols.analysis.neighbours import centroids, like_neighbours, median_displacement
+from protocols.analysis.observables import read_replicas
+from protocols.analysis.statistics import pooled_mean
+from protocols.errors import InputError
+from protocols.quantities import with_error
+from protocols.state import ThermodynamicState
+from protocols.substance import Substance
+from protocols.systems.particles import molecules
+
+__all__ = ["Check", "Replica", "SimulatedLiquid", "check_liquid"]
+
+_Array = NDArray[np.float64]
+
+_FAR = 5.0  # standard errors from what was set
+_FAR_KELVIN_RELATIVE, _FAR_BAR = 0.01, 50.0  # what a timestep and the mesh of Ewald sums may do
+_BOILED = 1.5  # times the volume
+_MOVED = 0.3  # of the distance between molecules; in a crystal they stay within 0.15
+_DEMIXED = 0.5  # of the way from random neighbours to neighbours of one kind
+
+
+@dataclass(frozen=True)
+class Check:
+    """Something that was looked at.
+
+    Parameters
+    ----------
+    name
+        What.
+    passed
+        Whether it is as it should be.
+    text
+        What was found, in one line.
+    """
+
+    name: str
+    passed: bool
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.text}"
+
+
+@dataclass(frozen=True)
+class Replica:
+    """The files of one replica.
+
+    Parameters
+    ----------
+    tables
+        Of its production runs, in order.
+    first_state, last_state
+        Serialised OpenMM States before and after production.
+    """
+
+    tables: tuple[Path, ...]
+    first_state: Path
+    last_state: Path
+
+
+@dataclass(frozen=True)
+class SimulatedLiquid:
+    """What there is of one liquid.
+
+    Parameters
+    ----------
+    state
+        That was set.
+    system_file
+        Serialised OpenMM System.
+    replicas
+        At least one.
+    substance, number_of_molecules, packed_density
+        How it was packed, in g/mL; None for a box of another origin.
+    """
+
+    state: ThermodynamicState
+    system_file: Path
+    replicas: tuple[Replica, ...]
+    substance: Substance | None = None
+    number_of_molecules: int = 0
+    packed_density: float | None = None
+
+
+@lru_cache(maxsize=64)  # properties share liquids
+def check_liquid(liquid: SimulatedLiquid) -> tuple[Check, ...]:
+    """Return temperature and pressure against what was set, and whether it is still one liquid."""
+    try:
+        return tuple(_checks(liquid))
+    except (OSError, ValueError, InputError, openmm.OpenMMException) as error:
+        return (Check("checks", False, f"not possible: {' '.join(str(error).split())}"),)
+
+
+def _checks(liquid: SimulatedLiquid) -> Iterator[Check]:
+    kelvin = float(liquid.state.temperature.to("kelvin").magnitude)
+    yield from _set_and_found(liquid, "temperature", kelvin, "K", _FAR_KELVIN_RELATIVE * kelvin)
+    if liquid.state.pressure is not None:
+        bar = float(liquid.state.pressure.to("bar").magnitude)
+        yield from _set_and_found(liquid, "pressure", bar, "bar", _FAR_BAR)
+        yield _density(liquid)
+    yield from _structure(liquid)
+
+
+def _series(liquid: SimulatedLiquid, name: str) -> list[_Array]:
+    [series], _, _ = read_replicas([replica.tables for replica in liquid.replicas], [name])
+    return series
+
+
+def _set_and_found(
+    liquid: SimulatedLiquid, name: str, wanted: float, unit: str, tolerance: float
+) -> Iterator[Check]:
+    """Compare a mean with what was set; there is nothing to say where it was not sampled."""
+    sampled = [series[np.isfinite(series)] for series in _series(liquid, name)]
+    if any(len(series) == 0 for series in sampled):
+        return
+    found = pooled_mean(sampled)
+    if found.standard_error is None:
+        return
+    off = abs(found.mean - wanted)
+    passed = off <= max(tolerance, _FAR * found.standard_error)
+    text = f"{with_error(found.mean, found.standard_error)} {unit}, set to {wanted:.6g} {unit}"
+    yield Check(name, passed, text if passed else f"{text}, which is too far off")
+
+
+def _density(liquid: SimulatedLiquid) -> Check:
+    """Look for a phase change: a volume half as large again as that of packing, or of another time."""
+    quarters = np.array(
+        [[part.mean() for part in np.array_split(s, 4) if len(part)] for s in _series(liquid, "density")]
+    )
+    least, most, last = quarters.min(), quarters.max(), quarters[:, -1].min()
+    packed = liquid.packed_density or last
+    if last * _BOILED < max(packed, most):
+        return Check("phase", False, f"it boiled: {last:.3g} g/mL at the end of {max(packed, most):.3g} g/mL")
+    if least * _BOILED < most:
+        return Check("phase", False, f"not one phase: the density went from {least:.3g} to {most:.3g} g/mL")
+    return Check("phase", True, f"a density of {least:.3g} to {most:.3g} g/mL in quarters of production")
+
+
+def _structure(liquid: SimulatedLiquid) -> Iterator[Check]:
+    system = openmm.XmlSerializer.deserialize(liquid.system_file.read_text())
+    if not system.usesPeriodicBoundaryConditions():
+        return
+    groups = sorted(molecules(system))
+    moved, excess, spacing = [], [], 0.0
+    for replica in liquid.replicas:
+        (first, first_box), (last, last_box) = (
+            _read(file, groups) for file in (replica.first_state, replica.last_state)
+        )
+        moved.append(median_displacement(first, last, first_box, last_box))
+        spacing = max(spacing, (abs(np.linalg.det(last_box)) / len(groups)) ** (1 / 3))
+        kinds = _kinds(liquid, len(groups))
+        excess.append(0.0 if kinds is None else like_neighbours(last, last_box, kinds))
+    text = f"molecules {spacing:.2g} nm apart moved by {min(moved):.2g} nm in production"
+    if min(moved) > _MOVED * spacing:
+        yield Check("mobility", True, text)
+    else:
+        yield Check("mobility", False, f"{text}: frozen, glassy, or too short a run")
+    if liquid.substance is not None and len(liquid.substance.components) > 1:
+        mixed = max(excess) <= _DEMIXED
+        share = f"neighbours are {100 * max(excess):.0f} % of the way from random to all of one kind"
+        yield Check("mixing", mixed, share if mixed else f"it demixed: {share}")
+
+
+def _read(file: Path, groups: Sequence[Sequence[int]]) -> tuple[_Array, _Array]:
+    """Return the centroids of molecules and the box vectors of a serialised State, in nanometres."""
+    state: Any = openmm.XmlSerializer.deserialize(file.read_text())
+    box = np.array(state.getPeriodicBoxVectors(asNumpy=True)._value)
+    return centroids(np.array(state.getPositions(asNumpy=True)._value), groups), box
+
+
+def _kinds(liquid: SimulatedLiquid, number: int) -> NDArray[np.int64] | None:
+    """Return the number of each molecule's component, in the order of packing."""
+    if liquid.substance is None:
+        return None
+    counts = liquid.substance.counts(liquid.number_of_molecules)
+    return np.repeat(np.arange(len(counts)), counts) if sum(counts) == number else None

@@ -1,0 +1,245 @@
+"""OpenMMSimulation: molecular dynamics in segments, resumable at any moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+from pydantic import Field, model_validator
+
+from protocols.dynamics.engine import Engine
+from protocols.dynamics.failures import note_incident
+from protocols.dynamics.observers import Observer
+from protocols.dynamics.platform_outputs import PlatformOutputs, about_platform
+from protocols.dynamics.segments import Checkpoint, SegmentStore
+from protocols.dynamics.trajectory import Trajectory
+from protocols.errors import DeviceFailedError, InputError, NotFiniteError
+from protocols.graphs.protocol import Protocol
+from protocols.graphs.references import OutputReference
+from protocols.quantities import Quantity, Time, describe_quantity, is_less, quantity, ratio
+from protocols.running.pace import PROGRESS_NAME, ProgressFile, ns_per_day
+from protocols.running.storage import write_atomically
+from protocols.settings import DynamicsSettings
+from protocols.state import ThermodynamicState
+from workflow_backends.platforms import PlatformChoice, select_platform
+from workflow_backends.resources import ComputeResources
+
+__all__ = ["OpenMMSimulation"]
+
+_TOPOLOGY_NAME = "topology.pdb"
+
+_SEGMENT_ON_CPU, _SEGMENT_ON_GPU = quantity("10 ps"), quantity("200 ps")
+
+
+class OpenMMSimulation(Protocol):
+    """Langevin dynamics at constant volume, or at constant pressure with a Monte Carlo barostat.
+
+    Every segment starts from nothing but the positions, velocities and box that the last one ended with, and
+    from seeds that follow from the run's seed and the segment's number. A resumed run therefore equals an
+    uninterrupted one, bit for bit where the platform is deterministic.
+
+    When numbers become meaningless, it goes back to its last checkpoint and on with other random numbers,
+    once. This, and a device that failed, stand among the incidents of its outputs.
+
+    Parameters
+    ----------
+    system_file
+        Serialised OpenMM System without thermostat and barostat.
+    state_file
+        Serialised OpenMM State; positions and box are read.
+    continues
+        Whether velocities, step and time are read as well; otherwise velocities are drawn anew, and steps
+        count from 0. Neither brings the old thermostat or barostat along.
+    state
+        Temperature, and pressure for constant pressure.
+    simulated_time
+        To run for.
+    dynamics
+        Timestep, friction, barostat, frames, segments, trajectory.
+    topology_file
+        PDB of the system, such as that of `BuildOpenMMSystem`; a trajectory needs one, and keeps a copy.
+    seed
+        Of velocities, thermostat and barostat.
+
+    Raises
+    ------
+    SimulationError
+        An energy is not finite for the second time, memory is too small, the device fails, or OpenMM gives
+        up; the message says at which step.
+    """
+
+    uses_gpu: ClassVar[bool] = True
+    durable: ClassVar[bool] = True
+
+    observers: ClassVar[tuple[type[Observer], ...]] = ()
+    """What its table has beyond that of every simulation."""
+
+    system_file: Path
+    state_file: Path
+    state: ThermodynamicState
+    simulated_time: Time
+    dynamics: DynamicsSettings = DynamicsSettings()
+    topology_file: Path | None = None
+    continues: bool = False
+    seed: Annotated[int, Field(ge=1, lt=2**31)] = 1
+
+    class Outputs(PlatformOutputs):
+        """What the simulation leaves, and where it ran last.
+
+        Parameters
+        ----------
+        observables_file
+            Comma-separated table, one row a frame; the header names the columns and their units.
+        state_file
+            Serialised OpenMM State of the end.
+        trajectory_file, topology_file
+            Positions and box of whole molecules as DCD or XTC, and the PDB to open it with, if asked for.
+        frames
+            Number of rows.
+        ns_per_day
+            Speed, over all segments.
+        """
+
+        observables_file: Path
+        state_file: Path
+        trajectory_file: Path | None = None
+        topology_file: Path | None = None
+        frames: int
+        ns_per_day: float
+
+    @model_validator(mode="after")
+    def _holds_a_frame(self) -> OpenMMSimulation:
+        dynamics, total = self.dynamics, self.simulated_time
+        if any(isinstance(value, OutputReference) for value in (dynamics, total)):
+            return self
+        for name in ("output_interval", "trajectory_interval"):
+            if is_less(total, getattr(dynamics, name)) and (name == "output_interval" or dynamics.trajectory):
+                raise InputError(
+                    f"simulated_time: {describe_quantity(total)} is not allowed; it must be at least the "
+                    f"{name}, {describe_quantity(getattr(dynamics, name))}"
+                )
+        if dynamics.trajectory and self.topology_file is None:
+            raise InputError("topology_file: missing; a trajectory needs that of BuildOpenMMSystem")
+        return self
+
+    @property
+    def steps(self) -> int:
+        """The number of steps in all."""
+        plan = _Plan.of(self.dynamics, self.simulated_time, on_cpu=True)
+        return plan.frames * plan.steps_a_frame
+
+    def execute(self, directory: Path, available_resources: ComputeResources) -> Outputs:
+        """Run what is missing, segment by segment, then write ``observables.csv`` and ``state.xml``."""
+        directory = Path(directory)
+        choice = select_platform(available_resources)
+        plan = _Plan.of(self.dynamics, self.simulated_time, on_cpu=choice.name in {"CPU", "Reference"})
+        engine = self._engine(choice)
+        trajectory = self._trajectory(directory, engine, plan)
+        store = SegmentStore(directory / "segments", None if trajectory is None else trajectory.file)
+        try:
+            end = self._run_segments(store, engine, plan, directory, choice=choice, trajectory=trajectory)
+        except DeviceFailedError as error:
+            note_incident(directory, choice, error)
+            raise
+        table, final = directory / "observables.csv", directory / "state.xml"
+        write_atomically(table, ",".join(engine.columns) + "\n" + store.frames())
+        write_atomically(final, engine.serialised(end, plan.frames * plan.steps_a_frame))
+        seconds = sum(segment.seconds for segment in store.segments)
+        return self.Outputs(
+            observables_file=table,
+            state_file=final,
+            trajectory_file=None if trajectory is None else trajectory.finish(store),
+            topology_file=None if trajectory is None else directory / _TOPOLOGY_NAME,
+            frames=plan.frames,
+            ns_per_day=ns_per_day(plan.frames * plan.steps_a_frame, plan.timestep_ps, seconds),
+            **about_platform(choice, available_resources, directory),
+        )
+
+    def _trajectory(self, directory: Path, engine: Engine, plan: _Plan) -> Trajectory | None:
+        if self.dynamics.trajectory is None or self.topology_file is None:
+            return None
+        write_atomically(directory / _TOPOLOGY_NAME, self.topology_file.read_bytes())
+        return Trajectory(
+            directory / f"trajectory.{self.dynamics.trajectory}",
+            self.topology_file,
+            number_of_particles=engine.number_of_particles,
+            timestep=plan.timestep_ps,
+            first_step=engine.first_step,
+            frames_of_table=plan.frames_a_trajectory_frame,
+            steps_a_frame=plan.steps_a_frame,
+        )
+
+    def _engine(self, choice: PlatformChoice) -> Engine:
+        return Engine(
+            system_file=self.system_file,
+            state_file=self.state_file,
+            state=self.state,
+            dynamics=self.dynamics,
+            continues=self.continues,
+            seed=self.seed,
+            choice=choice,
+            observers=self.observers,
+        )
+
+    @staticmethod
+    def _run_segments(
+        store: SegmentStore,
+        engine: Engine,
+        plan: _Plan,
+        directory: Path,
+        *,
+        choice: PlatformChoice,
+        trajectory: Trajectory | None,
+    ) -> Checkpoint:
+        checkpoint = store.recover()
+        progress = ProgressFile(
+            directory / PROGRESS_NAME,
+            steps=plan.frames * plan.steps_a_frame,
+            done=store.number_of_frames * plan.steps_a_frame,
+            timestep_ps=plan.timestep_ps,
+        )
+        restarts = 0  # of the present segment
+        while store.number_of_frames < plan.frames or checkpoint is None:
+            done = store.number_of_frames
+            frames = min(plan.frames_a_segment, plan.frames - done)
+            if trajectory is not None:
+                trajectory.start_piece(done)
+            try:
+                engine.start_segment(len(store.segments), checkpoint, restarts)
+                rows, seconds = engine.run(done + 1, frames, plan.steps_a_frame, progress.report, trajectory)
+            except NotFiniteError as error:
+                if store.restarts + restarts:
+                    raise
+                note_incident(directory, choice, error)
+                restarts += 1
+                continue
+            checkpoint = engine.checkpoint()
+            piece = None if trajectory is None else trajectory.end_piece()
+            store.commit(rows, seconds, engine.platform, checkpoint, piece=piece, restarts=restarts)
+            restarts = 0
+        return checkpoint
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """The simulation in whole steps and frames."""
+
+    timestep_ps: float
+    steps_a_frame: int
+    frames: int
+    frames_a_segment: int
+    frames_a_trajectory_frame: int
+
+    @classmethod
+    def of(cls, dynamics: DynamicsSettings, total: Quantity, *, on_cpu: bool) -> _Plan:
+        segment = dynamics.segment_time or (_SEGMENT_ON_CPU if on_cpu else _SEGMENT_ON_GPU)
+        steps_a_frame = max(1, round(ratio(dynamics.output_interval, dynamics.timestep)))
+        frame = steps_a_frame * dynamics.timestep
+        return cls(
+            timestep_ps=float(dynamics.timestep.to("ps").magnitude),
+            steps_a_frame=steps_a_frame,
+            frames=max(1, round(ratio(total, frame))),
+            frames_a_segment=max(1, round(ratio(segment, frame))),
+            frames_a_trajectory_frame=max(1, round(ratio(dynamics.trajectory_interval, frame))),
+        )

@@ -1,0 +1,1 @@
+"""Protocols and how they are wired, named and written as documents; nothing here executes."""

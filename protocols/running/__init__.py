@@ -1,0 +1,1 @@
+"""Protocols executed: directories, locks, results on disk, workers, restarts."""

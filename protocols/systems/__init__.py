@@ -1,0 +1,1 @@
+"""From molecules and force fields to OpenMM Systems and boxes."""

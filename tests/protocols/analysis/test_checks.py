@@ -1,0 +1,131 @@
+from dataclasses import replace
+
+import numpy as np
+import openmm
+import pytest
+
+from protocols.analysis.checks import Check, Replica, SimulatedLiquid, check_liquid
+from protocols.state import ThermodynamicState
+from protocols.substance import Substance
+
+STATE = ThermodynamicState(temperature="300 K", pressure="10 bar")
+MIXTURE = Substance.mixture({"[Ar]": 0.5, "[Kr]": 0.5})
+EDGE, NUMBER, FRAMES = 3.0, 216, 400
+
+
+@pytest.fixture
+def liquid(tmp_path):
+    """Atoms of two kinds that are mixed and moved, at the state that was set."""
+    system, force = openmm.System(), openmm.NonbondedForce()
+    force.setNonbondedMethod(openmm.NonbondedForce.CutoffPeriodic)
+    system.setDefaultPeriodicBoxVectors(*(np.eye(3) * EDGE))
+    for _ in range(NUMBER):
+        system.addParticle(40.0)
+        force.addParticle(0.0, 0.3, 0.0)
+    system.addForce(force)
+    (tmp_path / "system.xml").write_text(openmm.XmlSerializer.serialize(system))
+    return SimulatedLiquid(
+        state=STATE,
+        system_file=tmp_path / "system.xml",
+        replicas=(Replica((table(tmp_path),), state(tmp_path, seed=1), state(tmp_path, seed=2)),),
+        substance=MIXTURE,
+        number_of_molecules=NUMBER,
+        packed_density=1.0,
+    )
+
+
+def state(directory, seed, arrange=lambda positions: positions):
+    positions = np.random.default_rng(seed).uniform(0, EDGE, (NUMBER, 3))
+    system = openmm.System()
+    for _ in positions:
+        system.addParticle(1.0)
+    reference = openmm.Platform.getPlatformByName("Reference")
+    context = openmm.Context(system, openmm.VerletIntegrator(0.001), reference)
+    context.setPeriodicBoxVectors(*(np.eye(3) * EDGE))
+    context.setPositions(arrange(positions))
+    file = directory / f"state-{len(list(directory.iterdir()))}.xml"
+    file.write_text(openmm.XmlSerializer.serialize(context.getState(positions=True)))
+    return file
+
+
+def table(directory, temperature=300.0, pressure=10.0, density=1.0):
+    rng, frames = np.random.default_rng(7), np.arange(1, FRAMES + 1)
+    pressures = pressure + 300 * rng.normal(size=FRAMES)
+    pressures[frames % 3 > 0] = np.nan
+    columns = {
+        "time (ps)": 0.4 * frames,
+        "temperature (K)": temperature + 8 * rng.normal(size=FRAMES),
+        "density (g/mL)": density * (1 + 0.01 * rng.normal(size=FRAMES)),
+        "pressure (bar)": pressures,
+    }
+    file = directory / f"table-{len(list(directory.iterdir()))}.csv"
+    data = np.stack(list(columns.values()), axis=1)
+    np.savetxt(file, data, delimiter=",", header=",".join(columns), comments="")
+    return file
+
+
+def changed(liquid, **files):
+    return replace(liquid, replicas=(replace(liquid.replicas[0], **files),))
+
+
+def failed(liquid):
+    return [str(check) for check in check_liquid(liquid) if not check.passed]
+
+
+def test_a_liquid_at_its_state_passes_all(liquid):
+    checks = check_liquid(liquid)
+    assert [check.name for check in checks] == ["temperature", "pressure", "phase", "mobility", "mixing"]
+    assert failed(liquid) == []
+    assert checks[0].text.endswith(" K, set to 300 K")
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"temperature": 310.0}, "temperature: 309"),
+        ({"pressure": 300.0}, "pressure: "),
+        ({"density": 0.02}, "phase: it boiled: 0.02 g/mL at the end of 1 g/mL"),
+        ({"density": np.linspace(1.8, 0.9, FRAMES)}, "phase: it boiled: 1.01 g/mL at the end of 1.69 g/mL"),
+        (
+            {"density": np.linspace(0.8, 1.6, FRAMES)},
+            "phase: not one phase: the density went from 0.8",
+        ),
+    ],
+)
+def test_what_is_off_is_told_in_one_line(liquid, tmp_path, values, message):
+    [line] = failed(changed(liquid, tables=(table(tmp_path, **values),)))
+    assert line.startswith(message)
+    assert "\n" not in line
+
+
+def test_small_deviations_of_long_runs_pass(liquid, tmp_path):
+    close = table(tmp_path, temperature=302.5, pressure=40.0)
+    assert failed(changed(liquid, tables=(close, close))) == []
+
+
+def test_molecules_that_stay_are_frozen(liquid, tmp_path):
+    start = liquid.replicas[0].first_state
+    shaken = state(tmp_path, 1, lambda x: x + np.random.default_rng(3).normal(0, 0.02, x.shape))
+    [line] = failed(replace(changed(liquid, last_state=shaken), substance=None))
+    assert line.startswith("mobility: molecules 0.5 nm apart moved by 0.03")
+    assert line.endswith("frozen, glassy, or too short a run")
+    assert failed(changed(liquid, last_state=start)) == [
+        "mobility: molecules 0.5 nm apart moved by 0 nm in production: frozen, glassy, or too short a run"
+    ]
+
+
+def test_components_in_two_layers_have_demixed(liquid, tmp_path):
+    layers = state(tmp_path, 2, lambda x: x[np.argsort(x[:, 0])])
+    [line] = failed(changed(liquid, last_state=layers))
+    assert line.startswith("mixing: it demixed: neighbours are ")
+
+
+def test_at_constant_volume_there_is_neither_pressure_nor_density_to_check(liquid):
+    still = replace(liquid, state=ThermodynamicState(temperature="300 K"), substance=None)
+    assert [check.name for check in check_liquid(still)] == ["temperature", "mobility"]
+
+
+def test_what_cannot_be_checked_says_so(liquid, tmp_path):
+    [check] = check_liquid(changed(liquid, tables=(tmp_path / "gone.csv",)))
+    assert check == Check("checks", False, f"not possible: [Errno 2] No such file or directory: "
+                                           f"'{tmp_path}/gone.csv'")  # fmt: skip
