@@ -83,4 +83,5 @@ def test_no_module_is_much_longer_than_300_lines_or_validates_by_assert(package:
     for path in (_ROOT / package).rglob("*.py"):
         lines = path.read_text(encoding="utf-8").splitlines()
         assert len(lines) <= 350, path
-        assert not [line for line in lines if re.match(r"\s*assert\s", line)], path
+        if path.parent.name != "testing":  # which are tests
+            assert not [line for line in lines if re.match(r"\s*assert\s", line)], path

@@ -4,6 +4,7 @@ from workflow_backends._version import __version__
 from workflow_backends.backend import CalculationBackend
 from workflow_backends.futures import TaskFuture
 from workflow_backends.layout import Layout, measure_layouts
+from workflow_backends.multiprocessing_engine import MultiprocessingBackend
 from workflow_backends.parsl_engine.local import ParslLocalBackend
 from workflow_backends.parsl_engine.own import ParslBackend
 from workflow_backends.parsl_engine.queues import (
@@ -22,6 +23,7 @@ __all__ = [
     "GPUPrecision",
     "GPUToolkit",
     "Layout",
+    "MultiprocessingBackend",
     "ParslBackend",
     "ParslGridEngineBackend",
     "ParslKubernetesBackend",

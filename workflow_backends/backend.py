@@ -13,7 +13,7 @@ from types import MappingProxyType, TracebackType
 from typing import Any, Self, TypeVar
 
 from workflow_backends.dispatcher import Dispatcher
-from workflow_backends.engine import Engine, Pool, TaskOptions
+from workflow_backends.engine import Capability, Engine, Pool, TaskOptions
 from workflow_backends.errors import BackendStateError, InvalidResourcesError
 from workflow_backends.futures import TaskFuture
 from workflow_backends.resources import ComputeResources, whole_number
@@ -118,6 +118,8 @@ class CalculationBackend(_Submitter):
     InvalidResourcesError
         Numbers or resources that no backend could have.
     """
+
+    cannot: frozenset[Capability] = frozenset()  # what its engine truly lacks; all else it can
 
     def __init__(
         self,

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import concurrent.futures
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
 from workflow_backends.resources import ComputeResources
 from workflow_backends.runner import Ticket
 
-__all__ = ["Engine", "Pool", "TaskOptions"]
+__all__ = ["Capability", "Engine", "OwnedEngine", "Pool", "TaskOptions"]
+
+
+class Capability(StrEnum):
+    """What an engine may lack; a backend lists what it lacks as `CalculationBackend.cannot`."""
+
+    restart = "start again after a stop"
+    pools = "have several pools of workers"
+    end_with_script = "end its workers when the script is killed"
 
 
 @dataclass(frozen=True)
@@ -67,3 +76,10 @@ class Engine(Protocol):
 
     def failure(self) -> str | None:
         """Say why no task can run any more; None while all is well."""
+
+
+class OwnedEngine(Engine, Protocol):
+    """An engine that a backend of ours started, and ends."""
+
+    def stop(self, *, keep_files: bool) -> None:
+        """End every process, within seconds whatever died before; remove the files unless told to keep."""

@@ -18,6 +18,7 @@ __all__ = [
     "import_variables",
     "kill_marked",
     "memory_variables",
+    "run_mark",
     "total_memory",
 ]
 
@@ -60,6 +61,11 @@ def kill_marked(variable: str, value: str) -> list[int]:
                 process.send_signal(signal.SIGKILL)
                 killed.append(process.pid)
     return killed
+
+
+def run_mark(directory: Path) -> str:
+    """Return the value of RUN_VARIABLE that marks the processes of this script's run in a directory."""
+    return f"{os.getpid()}:{directory}"
 
 
 def memory_variables() -> dict[str, str]:

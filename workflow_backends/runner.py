@@ -17,6 +17,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,7 +29,7 @@ from workflow_backends.probing import PROBES_NAME, PROBES_VARIABLE
 from workflow_backends.resources import ComputeResources
 from workflow_backends.serialization import SUCCEEDED, TASK, Failure, TaskFailed
 
-__all__ = ["Ticket", "run_task"]
+__all__ = ["Ticket", "end_worker", "run_task", "settle"]
 
 _POLL_S = 0.1
 _INTERRUPT_GRACE_S = 2.0
@@ -83,7 +84,7 @@ class _Worker:
                 ],
                 pass_fds=[theirs.fileno(), receipts],
                 stdin=subprocess.DEVNULL,
-                env=os.environ | import_variables() | _own_variables(ticket),
+                env=_environment(ticket),
                 start_new_session=True,
             )
         os.close(receipts)
@@ -127,6 +128,26 @@ class _Worker:
 
 # One worker process for each thread of the engine's process that runs tasks: mostly there is one.
 _local = threading.local()
+
+
+def settle(rank: int, environment: Mapping[str, str] | None = None) -> None:
+    """Say what the worker processes of the calling thread are.
+
+    Parameters
+    ----------
+    rank
+        Which of its pool's workers the thread drives; its devices follow from that.
+    environment
+        Variables that its processes get beside this process's own.
+    """
+    _local.rank, _local.environment = rank, dict(environment or {})
+
+
+def end_worker() -> None:
+    """End the calling thread's worker process, if it has one."""
+    worker: _Worker | None = getattr(_local, "worker", None)
+    if worker is not None:
+        _discard(worker)
 
 
 def run_task(call: bytes, prefix: bytes, ticket: tuple[Any, ...]) -> bytes:
@@ -237,13 +258,14 @@ def _failed(kind: str, description: str, log: str = "") -> TaskFailed:
     return TaskFailed(pickle.dumps(Failure(kind, description, log=log)))
 
 
-def _own_variables(ticket: Ticket) -> dict[str, str]:
-    """Return the variables by which a worker's libraries keep to what it owns."""
+def _environment(ticket: Ticket) -> dict[str, str]:
+    """Return the environment in which a worker's libraries keep to what it owns."""
     resources: ComputeResources = pickle.loads(ticket.resources)
+    inherited = os.environ | import_variables() | getattr(_local, "environment", {})
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENMM_CPU_THREADS")
     threads = dict.fromkeys(names, str(resources.number_of_threads))
-    devices = worker_variables(_rank(), resources.number_of_gpus, os.environ)
-    return threads | devices | {PROBES_VARIABLE: f"{ticket.directory}/{PROBES_NAME}"}
+    devices = worker_variables(_rank(), resources.number_of_gpus, inherited)
+    return inherited | threads | devices | {PROBES_VARIABLE: f"{ticket.directory}/{PROBES_NAME}"}
 
 
 def _place() -> str:
@@ -252,6 +274,6 @@ def _place() -> str:
 
 
 def _rank() -> int:
-    """Return which of its pool's workers this is: a thread of ours, or a process of Parsl's."""
-    rank = getattr(threading.current_thread(), "rank", None)
+    """Return which of its pool's workers this is: a thread that settled, or a process of Parsl's."""
+    rank = getattr(_local, "rank", None)
     return int(os.environ.get("PARSL_WORKER_RANK", "0")) if rank is None else int(rank)

@@ -22,9 +22,8 @@ from workflow_backends.serialization import PLAIN_MARK, Failure, TaskFailed, cal
 @pytest.fixture(autouse=True)
 def _own_worker() -> Iterator[None]:
     yield
-    if hasattr(runner._local, "worker"):
-        runner._local.worker.kill()
-        del runner._local.worker
+    runner.end_worker()
+    runner._local.__dict__.clear()
 
 
 def _ticket(directory: Path, **changes: Any) -> Ticket:
@@ -142,7 +141,8 @@ def test_a_worker_sees_its_own_devices(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("PARSL_WORKER_RANK", "1")
     ticket = _ticket(tmp_path, resources=pickle.dumps(ComputeResources(number_of_gpus=1)))
     assert _run(ticket, os.getenv, "CUDA_VISIBLE_DEVICES") == "GPU-bb"
-    monkeypatch.setattr(threading.current_thread(), "rank", 2, raising=False)
+    runner.settle(2, {"OMP_NUM_THREADS": "8", "OWN": "yes"})
     other = _ticket(tmp_path, resources=pickle.dumps(ComputeResources(2, number_of_gpus=1)))
     assert _run(other, os.getenv, "CUDA_VISIBLE_DEVICES") == "GPU-cc"
+    assert [_run(other, os.getenv, name) for name in ("OWN", "OMP_NUM_THREADS")] == ["yes", "2"]
     assert _run(_ticket(tmp_path), os.getenv, "CUDA_VISIBLE_DEVICES") == "GPU-aa,GPU-bb,GPU-cc"

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workflow_backends.backend import CalculationBackend
-from workflow_backends.engine import Engine, Pool
+from workflow_backends.engine import Capability, Engine, Pool
 from workflow_backends.errors import EngineError, InvalidResourcesError
-from workflow_backends.machine import RUN_VARIABLE, import_variables, memory_variables
+from workflow_backends.machine import RUN_VARIABLE, import_variables, memory_variables, run_mark
 from workflow_backends.parsl_engine.engine import OwnKernelEngine
 from workflow_backends.parsl_engine.mapping import executor_settings
 from workflow_backends.parsl_engine.network import worker_address
@@ -77,6 +77,8 @@ class ParslQueueBackend(CalculationBackend):
     InvalidResourcesError
         A value that is not allowed, by its name; nothing was started.
     """
+
+    cannot = frozenset({Capability.pools})
 
     def __init__(
         self,
@@ -144,7 +146,7 @@ class ParslQueueBackend(CalculationBackend):
         return Path.cwd()
 
     def _environment(self, directory: Path) -> dict[str, str]:
-        return {RUN_VARIABLE: OwnKernelEngine.mark(directory)} | import_variables() | memory_variables()
+        return {RUN_VARIABLE: run_mark(directory)} | import_variables() | memory_variables()
 
     def _script(self, run: str, stem: str, command: str, environment: dict[str, str]) -> str:
         return self._render(self._request, Job(run, stem, str(self._work_directory()), environment, command))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import concurrent.futures
 import logging
-import os
 import shutil
 import threading
 from collections.abc import Callable
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workflow_backends.errors import EngineError
-from workflow_backends.machine import RUN_VARIABLE, kill_marked
+from workflow_backends.machine import RUN_VARIABLE, kill_marked, run_mark
 from workflow_backends.runner import Ticket, run_task
 from workflow_backends.serialization import TaskFailed
 
@@ -178,11 +177,6 @@ class OwnKernelEngine(KernelEngine):
         finally:
             for executor in self._executors:
                 executor.kill_interchange()
-            kill_marked(RUN_VARIABLE, self.mark(self.directory))
+            kill_marked(RUN_VARIABLE, run_mark(self.directory))
             if not keep_files:
                 shutil.rmtree(self.directory, ignore_errors=True)
-
-    @staticmethod
-    def mark(directory: Path) -> str:
-        """Return the value of RUN_VARIABLE that marks this run's processes."""
-        return f"{os.getpid()}:{directory}"

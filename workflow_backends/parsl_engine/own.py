@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from workflow_backends.backend import CalculationBackend
-from workflow_backends.engine import Engine, Pool
+from workflow_backends.engine import Capability, Engine, Pool
 from workflow_backends.errors import BackendStateError, EngineError, InvalidResourcesError
 from workflow_backends.parsl_engine.engine import KernelEngine
 from workflow_backends.resources import ComputeResources
@@ -43,6 +43,8 @@ class ParslBackend(CalculationBackend):
     InvalidResourcesError
         Something else than a Config or DataFlowKernel, or resources for an executor that is not there.
     """
+
+    cannot = frozenset({Capability.restart, Capability.end_with_script})
 
     def __init__(
         self,

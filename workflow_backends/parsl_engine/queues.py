@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from workflow_backends.errors import EngineError, InvalidResourcesError
-from workflow_backends.machine import RUN_VARIABLE
+from workflow_backends.machine import RUN_VARIABLE, run_mark
 from workflow_backends.parsl_engine.cluster import ParslQueueBackend
 from workflow_backends.parsl_engine.commands import SchedulerError, ask
-from workflow_backends.parsl_engine.engine import OwnKernelEngine
 from workflow_backends.parsl_engine.mapping import (
     GridEngineSite,
     KubernetesSite,
@@ -193,7 +192,7 @@ class ParslKubernetesBackend(ParslQueueBackend):
         return kubernetes_manifest(request, job, self._site)
 
     def _environment(self, directory: Path) -> dict[str, str]:
-        return {RUN_VARIABLE: OwnKernelEngine.mark(directory)}  # what is imported is in the image
+        return {RUN_VARIABLE: run_mark(directory)}  # what is imported is in the image
 
     def _work_directory(self) -> Path:
         return self._place()

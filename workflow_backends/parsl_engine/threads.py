@@ -13,6 +13,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from workflow_backends.runner import settle
+
 __all__ = ["ThreadContext"]
 
 
@@ -24,7 +26,12 @@ class _Worker(threading.Thread):
 
     def __init__(self, target: Callable[..., None], args: tuple[Any, ...], name: str) -> None:
         super().__init__(target=target, args=args, name=name, daemon=True)
-        self.rank = args[0]  # which Parsl puts into the environment, and that all threads share
+        self._rank: int = args[0]  # which Parsl puts into the environment, and that all threads share
+
+    def run(self) -> None:
+        """Serve Parsl's pool."""
+        settle(self._rank)
+        super().run()
 
     def terminate(self) -> None:
         """Leave the end to the process's own."""
