@@ -17,6 +17,7 @@ from protocols.dynamics.transport import OpenMMTransportSimulation
 from protocols.dynamics.windows import OpenMMAlchemicalGasSimulation, OpenMMAlchemicalSimulation
 from protocols.errors import ExecutionError, InputError, ProtocolsError
 from protocols.estimate import aestimate, estimate
+from protocols.export import results_frame, write_results
 from protocols.graph import WorkflowGraph
 from protocols.graphs.conditions import Condition, Relation
 from protocols.graphs.placeholders import Collected, Iteration, Previous
@@ -33,6 +34,7 @@ from protocols.properties.surface_tension import SurfaceTension
 from protocols.properties.thermal_expansion import ThermalExpansion
 from protocols.properties.vaporization import EnthalpyOfVaporization
 from protocols.properties.viscosity import ShearViscosity
+from protocols.report import write_report
 from protocols.result import PropertyResult
 from protocols.running.execution import execute_in
 from protocols.running.groups import ConditionalGroup
@@ -106,5 +108,8 @@ __all__ = [
     "estimate",
     "execute_in",
     "radial_distribution",
+    "results_frame",
     "workflow_schema",
+    "write_report",
+    "write_results",
 ]

@@ -9,6 +9,7 @@ from protocols.analysis.statistics import Status
 from protocols.caveats import checks_of, notes_on
 from protocols.convergence import Convergence, Limits, Verdict
 from protocols.errors import ExecutionError, InputError
+from protocols.export import about_property, result_record
 from protocols.identity import digest
 from protocols.model import Model
 from protocols.properties.base import Property, PropertyWorkflow
@@ -54,6 +55,7 @@ class Campaign:
         self._round = 0
         self._last: tuple[Model, PropertyWorkflow] | None = None
         self._result: PropertyResult | None = None
+        self._history: list[list[float | None]] = []
         self.workflow = item.workflow(force_field, settings)
         self.liquids = frozenset(replicas[0][0].identity for replicas in self.workflow.liquids)
         """What tells simulations of one system at one state from those of others."""
@@ -99,6 +101,8 @@ class Campaign:
             self._result = self._failed(run)
             return self._result
         self._last = outcome, self.workflow
+        values = self._values()
+        self._history.append([values[name] for name in ("value", "standard_error", "n_effective")])
         rounds = max(len(replica) for replica in self.workflow.simulations)
         verdict = self._convergence.judge(outcome, rounds, self._steps_after_next(share_of_workers))
         return self._end(run, verdict) if verdict.finished else None
@@ -115,21 +119,31 @@ class Campaign:
 
     def summary(self) -> dict[str, Any]:
         """Return where the property stands, as plain data."""
-        ended, unit = self._result, self.property.unit
-        about: dict[str, Any] = {
-            "property": str(self.property),
+        last, ended = self._last, self._result
+        about = about_property(self.property) | {
             "round": self._round,
-            "status": "running" if ended is None else str(ended.status),
-            "reason": "" if ended is None else str(ended.error or ended.reason),
-            "unit": unit,
+            "status": "running",
+            "reason": "",
             "value": None,
+            "standard_error": None,
+            "target": None,
+            "n_effective": None,
+            "protocol": None if last is None else last[1].result.label,
         }
+        if ended is not None:
+            about |= result_record(ended)
+            del about["directory"]  # it is the protocol's own, wherever the run is moved
+        return about | self._values() | {"history": self._history}
+
+    def _values(self) -> dict[str, Any]:
+        """Return what the last round that ended gave."""
         if self._last is None:
-            return about
+            return {}
         outputs: Any = self._last[0]
+        unit = self.property.unit
         value, error = outputs.value.to(unit), outputs.standard_error
         target = None if self.property.target is None else self.property.allowed_error(value)
-        return about | {
+        return {
             "value": value.magnitude,
             "standard_error": None if error is None else error.to(unit).magnitude,
             "target": None if target is None else target.to(unit).magnitude,

@@ -84,6 +84,7 @@ class Estimation:
             stack.callback(lambda: self._release(run, live))
             for campaign in live:
                 campaign.ask(run, self._share(workers, live))
+            self._write_estimates()
             while live and not self._stopped:
                 ended = {each.identity for each in run.wait(self._time_left(began))}
                 results = self._proceed([c for c in live if c.identity in ended], live, run, workers)

@@ -13,7 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LongRunVariance", "block_means", "is_constant", "long_run_variance", "standard_error_factor"]
+__all__ = [
+    "LongRunVariance",
+    "autocovariance",
+    "block_means",
+    "is_constant",
+    "long_run_variance",
+    "standard_error_factor",
+]
 
 _MOST_FRAMES = 2**15  # of all replicas; longer series are averaged in blocks, which keeps their mean
 _WINDOW_FACTOR = 2.5  # Wolff's S; at his 1.5, processes with two time scales have errors 10 % too small
@@ -45,7 +52,7 @@ def long_run_variance(replicas: Sequence[NDArray[np.float64]]) -> LongRunVarianc
     """
     length = max(1, math.ceil(sum(map(len, replicas)) / _MOST_FRAMES))
     blocks = [block_means(series, length) for series in replicas]
-    covariance = _autocovariance(blocks)
+    covariance = autocovariance(blocks)
     number = sum(map(len, blocks))
     sums = 2 * np.cumsum(covariance) - covariance[0]
     window = _window(sums / covariance[0], number)
@@ -53,6 +60,27 @@ def long_run_variance(replicas: Sequence[NDArray[np.float64]]) -> LongRunVarianc
     value = float(sums[window]) * (1 + (2 * window + 1) / number)
     value = max(value, float(covariance[0]))  # one that alternates is taken as uncorrelated
     return LongRunVariance(length * value, number / (2 * window + 1))
+
+
+def autocovariance(replicas: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Return the autocovariance about the mean of all, by lag, up to half of the longest replica.
+
+    Parameters
+    ----------
+    replicas
+        One series each, in time order, at equal intervals.
+    """
+    mean = np.concatenate(replicas).mean()
+    lags = max(1, max(map(len, replicas)) // 2)
+    sums, pairs = np.zeros(lags), np.zeros(lags)
+    for series in replicas:
+        size = 1 << (2 * len(series) - 1).bit_length()
+        transform = np.fft.rfft(series - mean, size)
+        products = np.fft.irfft(transform.real**2 + transform.imag**2, size)
+        known = min(lags, len(series))
+        sums[:known] += products[:known]
+        pairs[:known] += len(series) - np.arange(known)
+    return sums / pairs
 
 
 def standard_error_factor(degrees_of_freedom: float) -> float:
@@ -82,21 +110,6 @@ def block_means(series: NDArray[np.float64], length: int) -> NDArray[np.float64]
 def is_constant(series: NDArray[np.float64]) -> bool:
     """Return whether the values differ by no more than rounding."""
     return bool(np.ptp(series) <= 1e-12 * max(1e-300, float(np.abs(series).max())))
-
-
-def _autocovariance(replicas: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Return the autocovariance about the mean of all, for lags up to half of the longest replica."""
-    mean = np.concatenate(replicas).mean()
-    lags = max(1, max(map(len, replicas)) // 2)
-    sums, pairs = np.zeros(lags), np.zeros(lags)
-    for series in replicas:
-        size = 1 << (2 * len(series) - 1).bit_length()
-        transform = np.fft.rfft(series - mean, size)
-        products = np.fft.irfft(transform.real**2 + transform.imag**2, size)
-        known = min(lags, len(series))
-        sums[:known] += products[:known]
-        pairs[:known] += len(series) - np.arange(known)
-    return sums / pairs
 
 
 def _window(inefficiencies: NDArray[np.float64], frames: int) -> int:

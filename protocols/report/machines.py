@@ -1,0 +1,91 @@
+"""Provenance for the report: which simulations ran where, with what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from protocols.errors import InputError
+from protocols.quantities import describe_quantity, quantity
+from protocols.report.reading import FinishedProtocol, RunReading
+
+__all__ = ["machines_of", "runs_of"]
+
+
+def runs_of(run: RunReading, label: str) -> list[dict[str, Any]]:
+    """Return the finished simulations upstream of a protocol, as rows of a table."""
+    return [_row(run, each) for each in run.upstream_first(label) if "platform" in each.outputs]
+
+
+def _row(run: RunReading, protocol: FinishedProtocol) -> dict[str, Any]:
+    record, outputs = protocol.provenance, protocol.outputs
+    speed = outputs.get("ns_per_day")
+    return {
+        "label": protocol.label,
+        "what": _what(run, protocol),
+        "time": _simulated(protocol),
+        "seed": protocol.inputs.get("seed"),
+        "platform": outputs["platform"],
+        "device": outputs.get("device", ""),
+        "host": record.get("process", {}).get("host", ""),
+        "started": str(record.get("started", ""))[:19].replace("T", " "),
+        "seconds": _seconds(record),
+        "ns_per_day": None if speed is None else f"{speed:.3g}",
+    }
+
+
+def _what(run: RunReading, protocol: FinishedProtocol) -> str:
+    """Say what a simulation is for: one that starts from another simulation's state is production."""
+    status = run.protocol(protocol.label)
+    after = status is not None and any("Simulation-" in each for each in status.upstream)
+    if not after:
+        return "equilibration" if "state" in protocol.inputs else "simulation"
+    return "production, goes on" if protocol.inputs.get("continues") else "production"
+
+
+def _simulated(protocol: FinishedProtocol) -> str:
+    try:
+        time = quantity(protocol.inputs["simulated_time"]["quantity"]).to("ps")
+    except (LookupError, TypeError, InputError):
+        return ""
+    return describe_quantity(time if time.magnitude < 1000 else time.to("ns"))
+
+
+def _seconds(record: dict[str, Any]) -> str | None:
+    try:
+        started, finished = (datetime.fromisoformat(record[name]) for name in ("started", "finished"))
+    except (KeyError, TypeError, ValueError):
+        return None
+    return f"{(finished - started).total_seconds():.0f}"
+
+
+def machines_of(run: RunReading, labels: Iterable[str]) -> list[dict[str, str]]:
+    """Return each combination of host, system, platform and versions that the protocols upstream ran with."""
+    found: dict[str, dict[str, str]] = {}
+    seen: set[str] = set()
+    for label in labels:
+        for protocol in run.upstream_first(label):
+            if protocol.label in seen or "platform" not in protocol.outputs:
+                continue
+            seen.add(protocol.label)
+            machine = _machine(protocol)
+            found.setdefault("|".join(machine.values()), machine)
+    return list(found.values())
+
+
+def _machine(protocol: FinishedProtocol) -> dict[str, str]:
+    record, outputs = protocol.provenance, protocol.outputs
+    packages = record.get("packages", {})
+    driver = f", driver {outputs['driver']}" if outputs.get("driver") else ""
+    reason = outputs.get("platform_reason")
+    return {
+        "Host": str(record.get("process", {}).get("host", "unknown")),
+        "System": str(record.get("system", "unknown")),
+        "Platform": str(outputs["platform"]) + (f": {reason}" if reason else ""),
+        "Device": f"{outputs.get('device', 'unknown')}{driver}",
+        "Precision": str(outputs.get("precision", "")),
+        "Threads": str(outputs.get("threads", "")),
+        "Python": str(record.get("python", "unknown")),
+        "Packages": ", ".join(f"{name} {version}" for name, version in packages.items()),
+    }
