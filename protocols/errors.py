@@ -29,6 +29,9 @@ class ProtocolsError(Exception):
 class InputError(ProtocolsError, ValueError):
     """An input that is not allowed; the message names it, its value and what is allowed."""
 
+    problems: tuple[tuple[tuple[str | int, ...], str], ...] = ()
+    """Of a model with fields inside of fields: where each problem is, and its own message."""
+
 
 class PackingError(ProtocolsError):
     """Packmol could not place the molecules in a box of any density that was tried."""

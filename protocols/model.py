@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
@@ -10,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from protocols.errors import InputError
 from protocols.identity import content, digest
 
-__all__ = ["Model"]
+__all__ = ["Model", "did_you_mean"]
 
 
 class Model(BaseModel):
@@ -26,7 +28,9 @@ class Model(BaseModel):
             try:
                 super().__init__(**inputs)
             except ValidationError as error:
-                raise InputError(one_line(error, type(self))) from None
+                problem = InputError(one_line(error, type(self)))
+                problem.problems = problems(error, type(self))
+                raise problem from None
 
     def identity_content(self) -> Any:
         """Return the name of the class and its fields, as plain data: files by content, one unit each."""
@@ -64,17 +68,38 @@ def one_line(error: ValidationError, model: type[BaseModel]) -> str:
     return "; ".join(_describe(detail, model) for detail in error.errors(include_url=False))
 
 
+def problems(error: ValidationError, model: type[BaseModel]) -> tuple[tuple[tuple[str | int, ...], str], ...]:
+    """Return where each problem is and what is told of it, those of models inside by themselves."""
+    found: list[tuple[tuple[str | int, ...], str]] = []
+    for detail in error.errors(include_url=False):
+        cause = detail.get("ctx", {}).get("error")
+        inside = cause.problems if isinstance(cause, InputError) else ()
+        here = tuple(detail["loc"])
+        found += [((*here, *place), message) for place, message in inside] or [
+            (here, _describe(detail, model))
+        ]
+    return tuple(found)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return a hint at the name that was probably meant, or nothing."""
+    close = get_close_matches(name, list(known), n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
 def _describe(detail: Any, model: type[BaseModel]) -> str:
     cause = detail.get("ctx", {}).get("error")
     if isinstance(cause, InputError):
         return str(cause)
     field = ".".join(str(part) for part in detail["loc"]) or model.__name__
+    name = model.model_config.get("title", model.__name__)
     match detail["type"]:
         case "missing":
-            return f"{field}: missing; {model.__name__} needs it"
+            return f"{field}: missing; {name} needs it"
         case "extra_forbidden":
             known = ", ".join(model.model_fields) or "none"
-            return f"{field}: not an input of {model.__name__}; its inputs are {known}"
+            hint = did_you_mean(field, model.model_fields)
+            return f"{field}: not an input of {name}{hint}; its inputs are {known}"
         case "value_error":
             return f"{field}: {cause}"
         case _:

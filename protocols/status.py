@@ -1,13 +1,8 @@
-"""What a run directory tells, from another terminal, while the run goes on and after it.
-
-``python -m protocols.status DIRECTORY`` prints it; ``--all`` lists finished protocols too.
-"""
+"""What a run directory tells, from another process, while the run goes on and after it."""
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from protocols.errors import InputError
-from protocols.progress import describe_summary, read_progress
+from protocols.progress import read_progress
 from protocols.running.holder import Holder
 from protocols.running.locking import LOCK_NAME, PROVENANCE_NAME, has_beaten, holder_of
 from protocols.running.run import ESTIMATES_NAME, INDEX_NAME
@@ -192,36 +187,3 @@ def _read(file: Path) -> Any:
         return json.loads(file.read_bytes())
     except (OSError, ValueError):
         return None
-
-
-def _line(protocol: ProtocolStatus) -> str:
-    took = "" if protocol.seconds is None else f"{protocol.seconds:.0f} s"
-    detail = protocol.error or ""
-    if protocol.fraction is not None:
-        detail = f"{protocol.fraction:.0%}, {protocol.ns_per_day:.1f} ns/day"
-    words = f"{protocol.state:<12} {protocol.label:<42} {protocol.worker or '':<28} {took:>8}  {detail}"
-    return words.rstrip()
-
-
-def main() -> int:
-    """Print the status; exit with 1 when a protocol failed, with 2 when there is no run."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("directory", type=Path)
-    parser.add_argument("--all", action="store_true", help="list finished and waiting protocols too")
-    arguments = parser.parse_args()
-    try:
-        status = run_status(arguments.directory)
-    except InputError as error:
-        print(error, file=sys.stderr)
-        return 2
-    print(status)
-    for estimate in status.estimates:
-        print(f"{estimate['property']}: {describe_summary(estimate)}")
-    for protocol in status.protocols:
-        if arguments.all or protocol.state not in {ProtocolState.finished, ProtocolState.waiting}:
-            print(_line(protocol))
-    return 1 if status.counts[ProtocolState.failed] else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
-from collections.abc import Hashable
-from typing import Any
+from collections.abc import Hashable, Iterator
+from typing import Any, NoReturn, TypeAlias
 
 import yaml
 
@@ -18,7 +19,21 @@ except ImportError:  # PyYAML without libyaml: the same, slower
     from yaml import SafeDumper as _YamlDumper  # type: ignore[assignment]
     from yaml import SafeLoader as _YamlLoader  # type: ignore[assignment]
 
-__all__ = ["json_text", "parse_json", "parse_yaml", "yaml_text"]
+__all__ = ["Location", "json_text", "parse_json", "parse_yaml", "parse_yaml_with_lines", "yaml_text"]
+
+Location: TypeAlias = tuple[str | int, ...]
+"""The keys and indices on the way to a value."""
+
+# What people stumble over, by words of libyaml's report.
+_HINTS = {
+    "cannot start any token": "indent with spaces, not tabs; quote a text that begins with a sign",
+    "mapping values are not allowed": "check the indentation of this line and the one before; quote a text "
+    "that has a colon in it",
+    "did not find expected '-' indicator": "check the indentation of this line",
+    "did not find expected key": "check the indentation, and quote a SMILES that begins with [",
+    "did not find expected ',' or": "close the bracket, and quote a SMILES that has brackets",
+    "could not find expected ':'": "a key is followed by a colon and a space",
+}
 
 
 def json_text(data: Any) -> str:
@@ -56,15 +71,54 @@ def parse_yaml(text: str) -> Any:
     InputError
         It is not YAML, or a mapping has a key twice.
     """
+    return parse_yaml_with_lines(text)[0]
+
+
+def parse_yaml_with_lines(text: str) -> tuple[Any, dict[Location, int]]:
+    """Return the plain data of a YAML text, and the line, from 1, of every key and item by its location.
+
+    What is a number or a truth value is that of YAML 1.2: NO and 05:00 are texts.
+
+    Raises
+    ------
+    InputError
+        It is not YAML, or a mapping has a key twice.
+    """
     try:
-        return yaml.load(text, Loader=_Loader)  # it is a safe loader
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else "unknown"
-        raise InputError(f"document: not YAML; line {line}: {error.problem}") from None
-    except yaml.YAMLError as error:  # a character that is not allowed
-        raise InputError(f"document: not YAML; {' '.join(str(error).split())}") from None
+        loader = _Loader(text)  # it is a safe one
+        try:
+            node = loader.get_single_node()
+            if node is None:
+                return None, {}
+            lines = dict(_lines(node, ()))
+            return loader.construct_document(node), lines
+        finally:
+            loader.dispose()
+    except yaml.YAMLError as error:
+        _refuse(error)
     except RecursionError:
         raise InputError("document: not YAML that can be read; it is nested too deeply") from None
+
+
+def _refuse(error: yaml.YAMLError) -> NoReturn:
+    if not isinstance(error, yaml.MarkedYAMLError):  # a character that is not allowed
+        raise InputError(f"document: not YAML; {' '.join(str(error).split())}") from None
+    line = error.problem_mark.line + 1 if error.problem_mark else "unknown"
+    problem = error.problem or ""
+    hint = next((f"; {hint}" for words, hint in _HINTS.items() if words in problem), "")
+    raise InputError(f"document: not YAML; line {line}: {problem}{hint}") from None
+
+
+def _lines(node: yaml.Node, place: Location) -> Iterator[tuple[Location, int]]:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            here = (*place, str(key.value))
+            yield here, key.start_mark.line + 1
+            yield from _lines(value, here)
+    if isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            yield (*place, index), value.start_mark.line + 1
+            yield from _lines(value, (*place, index))
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -75,7 +129,21 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return data
 
 
+# The core schema of YAML 1.2, with PyYAML's floats, whose dumper writes 1.0e-05 and .inf.
+_TAGS = {
+    "null": (r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    "bool": (r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    "int": (r"[-+]?[0-9]+", list("-+0123456789")),
+    "float": (
+        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+        list("-+.0123456789"),
+    ),
+}
+
+
 class _Loader(_YamlLoader):
+    yaml_implicit_resolvers: dict[str, list[Any]] = {}  # noqa: RUF012  # as PyYAML has it
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[str] = set()
         for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
@@ -84,6 +152,9 @@ class _Loader(_YamlLoader):
                 raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
             seen.add(key.value)
         return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver("tag:yaml.org,2002:merge", re.compile(r"^(?:<<)$"), ["<"])
 
 
 class _Dumper(_YamlDumper):
@@ -95,3 +166,7 @@ def _represent_text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
 
 
 _Dumper.add_representer(str, _represent_text)
+# The dumper quotes what readers of either version of YAML would take for something else than text.
+for _name, (_pattern, _first) in _TAGS.items():
+    for _class in (_Loader, _Dumper):
+        _class.add_implicit_resolver(f"tag:yaml.org,2002:{_name}", re.compile(f"^(?:{_pattern})$"), _first)

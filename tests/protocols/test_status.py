@@ -1,7 +1,5 @@
 import json
 import os
-import subprocess
-import sys
 import threading
 from typing import ClassVar
 
@@ -105,17 +103,3 @@ def test_a_torn_index_and_a_directory_without_a_run(tmp_path):
     assert len(run_status(tmp_path).protocols) == 1
     with pytest.raises(InputError, match="holds no run"):
         run_status(tmp_path / "nowhere")
-
-
-def test_the_command_prints_it_and_exits_with_what_it_found(tmp_path):
-    def command(directory):
-        line = [sys.executable, "-m", "protocols.status", str(directory), "--all"]
-        return subprocess.run(line, capture_output=True, text=True, check=False)
-
-    bad = Step(value=2, fails=True)
-    finish(tmp_path, bad, Step(value=1))
-    printed = command(tmp_path)
-    assert printed.returncode == 1
-    assert "RuntimeError: no luck" in printed.stdout
-    assert bad.label in printed.stdout
-    assert command(tmp_path / "nowhere").returncode == 2

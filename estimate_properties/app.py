@@ -1,0 +1,96 @@
+"""The commands and their help; what they do is imported when they are called."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="estimate-properties",
+    help="Estimate physical properties of liquids by simulation, from one YAML file.",
+    epilog="Example: estimate-properties run water.yaml",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+_File = Annotated[Path, typer.Argument(metavar="FILE.yaml", help="The calculation.")]
+_Run = Annotated[Path, typer.Argument(metavar="DIR", help="The directory of a run.")]
+_Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+@app.command(epilog="Example: estimate-properties run water.yaml --directory water")
+def run(
+    file: _File,
+    directory: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Where the run is kept.  [default: the file's name without .yaml]"),
+    ] = None,
+    json: _Json = False,
+) -> None:
+    """Run a calculation; a second time, it goes on."""
+    from estimate_properties.running import run_file  # noqa: PLC0415
+
+    run_file(file, directory, as_json=json)
+
+
+@app.command(epilog="Example: estimate-properties check water.yaml")
+def check(
+    file: _File,
+    speed: Annotated[bool, typer.Option(help="Measure this machine to estimate the time.")] = True,
+    json: _Json = False,
+) -> None:
+    """Check a calculation and show its plan; runs nothing."""
+    from estimate_properties.checking import check_file  # noqa: PLC0415
+
+    check_file(file, speed=speed, as_json=json)
+
+
+@app.command(epilog="Example: estimate-properties status water --watch")
+def status(
+    directory: _Run,
+    everything: Annotated[bool, typer.Option("--all", help="List finished and waiting steps too.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Show it again and again, until Ctrl-C.")] = False,
+    json: _Json = False,
+) -> None:
+    """Show where a run stands, while it goes on or after."""
+    from estimate_properties.looking import show_status  # noqa: PLC0415
+
+    show_status(directory, everything=everything, watch=watch, as_json=json)
+
+
+@app.command(epilog="Example: estimate-properties resume water")
+def resume(directory: _Run, json: _Json = False) -> None:
+    """Go on with a run from its directory alone."""
+    from estimate_properties.running import resume_run  # noqa: PLC0415
+
+    resume_run(directory, as_json=json)
+
+
+@app.command(epilog="Example: estimate-properties script water.yaml")
+def script(file: _File, json: _Json = False) -> None:
+    """Print the job script for the scheduler; submits nothing."""
+    from estimate_properties.checking import show_script  # noqa: PLC0415
+
+    show_script(file, as_json=json)
+
+
+@app.command(epilog="Example: estimate-properties doctor")
+def doctor(
+    speed: Annotated[bool, typer.Option(help="Measure how fast each platform is.")] = True,
+    require: Annotated[
+        list[str] | None, typer.Option(metavar="PLATFORM", help="Exit with 1 unless it works.")
+    ] = None,
+    json: _Json = False,
+) -> None:
+    """Show what works on this machine, and how fast."""
+    from workflow_backends import doctor as examination  # noqa: PLC0415
+
+    arguments = [*(["--json"] if json else []), *([] if speed else ["--no-speed"])]
+    raise typer.Exit(examination.main([*arguments, *(f"--require={name}" for name in require or ())]))

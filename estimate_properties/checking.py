@@ -1,0 +1,34 @@
+"""The commands that run nothing: check and script."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from estimate_properties.exits import reporting, say
+from protocols.calculations.calculation import read_calculation
+from protocols.calculations.plan import plan_of
+from protocols.errors import InputError
+from workflow_backends.parsl_engine.cluster import ParslQueueBackend
+
+__all__ = ["check_file", "show_script"]
+
+
+def check_file(file: Path, *, speed: bool, as_json: bool) -> None:
+    """Print what a calculation would do."""
+    with reporting(as_json=as_json):
+        plan = plan_of(read_calculation(file), measure=speed)
+        say(f"{file} is fine.\n{plan}", plan.as_data(), as_json=as_json)
+
+
+def show_script(file: Path, *, as_json: bool) -> None:
+    """Print the job script of a calculation's backend."""
+    with reporting(as_json=as_json):
+        calculation = read_calculation(file)
+        kind = (calculation.backend or {}).get("type", "none")
+        backend = calculation.make_backend() if calculation.backend is not None else None
+        if not isinstance(backend, ParslQueueBackend):
+            raise InputError(
+                f"{file}: backend: type {kind} has no job script; one of a scheduler has, as parsl-slurm"
+            )
+        text = backend.job_script()
+        say(text.rstrip("\n"), {"script": text}, as_json=as_json)

@@ -1,0 +1,62 @@
+"""The commands that look at a run: status and report."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from estimate_properties.exits import Exit, reporting, say
+from protocols.progress import describe_summary
+from protocols.status import ProtocolState, ProtocolStatus, RunStatus, run_status
+
+__all__ = ["show_status"]
+
+_EVERY_S = 2.0
+
+
+def show_status(directory: Path, *, everything: bool, watch: bool, as_json: bool) -> None:
+    """Print where a run stands; end with 1 when a protocol has failed."""
+    with reporting(as_json=as_json):
+        found = run_status(directory)
+        if watch and not as_json:
+            _watch(directory, everything=everything)
+        say(_text(found, everything=everything), _data(found), as_json=as_json)
+        raise typer.Exit(Exit.failed if found.counts[ProtocolState.failed] else Exit.fine)
+
+
+def _watch(directory: Path, *, everything: bool) -> None:
+    """Show the status until the run ends or Ctrl-C."""
+    with Live(console=Console(), auto_refresh=False, transient=True) as live:
+        while (found := run_status(directory)).holder is not None:
+            live.update(Text(_text(found, everything=everything)), refresh=True)
+            time.sleep(_EVERY_S)
+
+
+def _text(status: RunStatus, *, everything: bool) -> str:
+    quiet = {ProtocolState.finished, ProtocolState.waiting}
+    return "\n".join(
+        [
+            str(status),
+            *(f"{estimate['property']}: {describe_summary(estimate)}" for estimate in status.estimates),
+            *(_line(item) for item in status.protocols if everything or item.state not in quiet),
+        ]
+    )
+
+
+def _line(protocol: ProtocolStatus) -> str:
+    took = "" if protocol.seconds is None else f"{protocol.seconds:.0f} s"
+    detail = protocol.error or ""
+    if protocol.fraction is not None:
+        detail = f"{protocol.fraction:.0%}, {protocol.ns_per_day:.1f} ns/day"
+    words = f"{protocol.state:<12} {protocol.label:<42} {protocol.worker or '':<28} {took:>8}  {detail}"
+    return words.rstrip()
+
+
+def _data(status: RunStatus) -> dict[str, object]:
+    return asdict(status) | {"counts": {str(state): number for state, number in status.counts.items()}}

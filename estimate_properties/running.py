@@ -1,0 +1,67 @@
+"""The commands that compute: run and resume."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import typer
+
+from estimate_properties.exits import Exit, reporting, say
+from protocols.analysis.statistics import Status
+from protocols.calculations.calculation import Calculation, kept_calculation, read_calculation
+from protocols.errors import DirectoryLockedError
+from protocols.estimate import estimate
+from protocols.result import PropertyResult
+from protocols.status import run_status
+
+__all__ = ["resume_run", "run_file"]
+
+
+def run_file(file: Path, directory: Path | None, *, as_json: bool) -> None:
+    """Run the calculation of a file in a directory, and end with what became of it."""
+    home = Path(file.stem) if directory is None else directory
+    with reporting(as_json=as_json, after_interruption=_how_to_resume(home)):
+        calculation = read_calculation(file)
+        _check_free(home)
+        calculation.keep(home)
+        _run(calculation, home, as_json=as_json)
+
+
+def resume_run(directory: Path, *, as_json: bool) -> None:
+    """Go on with the calculation that a directory keeps."""
+    with reporting(as_json=as_json, after_interruption=_how_to_resume(directory)):
+        _run(kept_calculation(directory), directory, as_json=as_json)
+
+
+def _how_to_resume(home: Path) -> str:
+    return f"Nothing is lost; go on with: estimate-properties resume {home}"
+
+
+def _check_free(home: Path) -> None:
+    """Refuse a directory in which a run is under way, whose calculation must stay as it is."""
+    holder = run_status(home).holder if (home / "protocols.jsonl").exists() else None
+    if holder is not None:
+        raise DirectoryLockedError(f"{home}: a run is under way there, driven by {holder}; wait, or stop it")
+
+
+def _run(calculation: Calculation, home: Path, *, as_json: bool) -> None:
+    with calculation.make_backend() as backend:
+        results = estimate(
+            calculation.properties,
+            calculation.force_field,
+            backend,
+            directory=home,
+            settings=calculation.settings,
+            limits=calculation.limits,
+        )
+    text = "\n".join([*map(str, results), f"Report: estimate-properties report {home}"])
+    say(text, list(run_status(home).estimates), as_json=as_json)
+    raise typer.Exit(_exit_code(results))
+
+
+def _exit_code(results: Iterable[PropertyResult]) -> Exit:
+    found = {result.status for result in results}
+    if Status.failed in found:
+        return Exit.failed
+    return Exit.fine if found <= {Status.converged} else Exit.not_converged

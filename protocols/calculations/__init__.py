@@ -1,0 +1,1 @@
+"""A whole calculation as one YAML file: read with line numbers, checked, planned."""

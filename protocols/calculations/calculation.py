@@ -1,0 +1,243 @@
+"""A calculation that is ready to run, read from its YAML file."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from protocols.calculations.file import CalculationFile, PropertyEntry
+from protocols.calculations.problems import Problems
+from protocols.convergence import Limits
+from protocols.errors import InputError
+from protocols.model import did_you_mean
+from protocols.properties.base import Property
+from protocols.properties.catalogue import find_property
+from protocols.quantities import Quantity, describe_quantity
+from protocols.running.storage import write_atomically
+from protocols.settings import SimulationSettings
+from protocols.systems.forcefield import OpenMMForceField
+from protocols.text import Location, json_text, parse_yaml_with_lines
+from workflow_backends.backend import CalculationBackend
+from workflow_backends.parsl_engine.local import ParslLocalBackend
+from workflow_backends.resources import ComputeResources
+
+__all__ = ["Calculation", "kept_calculation", "read_calculation"]
+
+_KEPT_NAME, _ORIGIN_NAME = "calculation.yaml", "calculation.json"
+
+
+@dataclass(frozen=True)
+class Calculation:
+    """Everything that `estimate` takes, and where it runs.
+
+    Parameters
+    ----------
+    file
+        It was read from.
+    folder
+        In which files that it names are looked for.
+    text
+        Of the file.
+    properties, force_field, settings, limits
+        As for `estimate`.
+    references
+        Values to compare with, by property.
+    backend
+        A type and its settings; None measures this machine.
+    """
+
+    file: Path
+    folder: Path
+    text: str
+    properties: tuple[Property, ...]
+    force_field: OpenMMForceField
+    settings: SimulationSettings
+    limits: Limits
+    references: dict[Property, Quantity]
+    backend: dict[str, Any] | None
+
+    def make_backend(self) -> CalculationBackend:
+        """Return the backend, not yet started; where none is described, the fastest layout is measured."""
+        if self.backend is None:
+            return ParslLocalBackend.for_this_machine()
+        return _backend(self.backend)
+
+    def keep(self, directory: Path) -> None:
+        """Write the file's text into a run's directory, so that the run can be resumed from there."""
+        directory.mkdir(parents=True, exist_ok=True)
+        write_atomically(directory / _ORIGIN_NAME, json_text({"folder": str(self.folder)}))
+        write_atomically(directory / _KEPT_NAME, self.text)
+
+
+def read_calculation(file: Path | str) -> Calculation:
+    """Read and check a calculation's YAML file; nothing is computed.
+
+    Parameters
+    ----------
+    file
+        Paths in it are relative to its own folder.
+
+    Raises
+    ------
+    CalculationFileError
+        Everything that is wrong with it, each with its line.
+    """
+    path = Path(file)
+    return _read(path, path.resolve().parent)
+
+
+def kept_calculation(directory: Path | str) -> Calculation:
+    """Read the calculation that is kept in a run's directory.
+
+    Raises
+    ------
+    InputError
+        There is none.
+    CalculationFileError
+        It is no longer right, because a file that it names is gone, for example.
+    """
+    home = Path(directory)
+    try:
+        folder = Path(json.loads((home / _ORIGIN_NAME).read_text())["folder"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise InputError(
+            f"directory: {str(home)!r} holds no run of the command line; {_KEPT_NAME} is missing"
+        ) from None
+    return _read(home / _KEPT_NAME, folder)
+
+
+def _read(path: Path, folder: Path) -> Calculation:
+    text, data, lines = _parsed(path)
+    given = {str(key): value for key, value in data.items()} if isinstance(data, dict) else None
+    if given is None:
+        problems, keys = Problems(path), ", ".join(CalculationFile.model_fields)
+        what = "empty" if data is None else f"{data!r:.60}, without keys"
+        problems.add(f"it is {what}; give keys and values, such as 'force_field: tip3p.xml'; keys are {keys}")
+        problems.refuse()
+    problems, form = Problems(path, lines), None
+    with problems.at():
+        form = CalculationFile(**given or {})
+    problems.refuse()
+    if form is None:  # never: what went wrong has been refused
+        raise InputError(f"{path}: it describes no calculation")
+    return _Reading(path, folder, text, form, problems).calculation()
+
+
+def _parsed(path: Path) -> tuple[str, Any, dict[Location, int]]:
+    """Return a file's text, its data, and the lines of its keys."""
+    problems = Problems(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+        return text, *parse_yaml_with_lines(text)
+    except (OSError, UnicodeDecodeError) as error:
+        problems.add(f"cannot be read: {getattr(error, 'strerror', None) or 'it is not text in UTF-8'}")
+    except InputError as error:
+        told = re.fullmatch(r"document: not YAML; line (\d+): (.*)", str(error))
+        if told is None:
+            problems.add(str(error).removeprefix("document: "))
+        else:
+            problems.add(f"not YAML: {told[2]}", int(told[1]))
+    problems.refuse()
+    raise InputError(f"{path}: it describes no calculation")  # never: what went wrong has been refused
+
+
+class _Reading:
+    """Looks up what a file's names mean, and notes what is wrong."""
+
+    def __init__(
+        self, path: Path, folder: Path, text: str, form: CalculationFile, problems: Problems
+    ) -> None:
+        self._path, self._folder, self._text = path, folder, text
+        self._form, self._problems = form, problems
+
+    def calculation(self) -> Calculation:
+        form, force_field = self._form, None
+        with self._problems.at("force_field"):
+            force_field = _force_field(form.force_field, self._folder)
+        if not form.properties:
+            self._problems.add("properties: none given; list at least one such as Density")
+        found: dict[Property, tuple[int, Quantity | None]] = {}
+        for number, entry in enumerate(form.properties):
+            for item in self._of_entry(number, entry):
+                found[item] = number, entry.reference
+        if form.backend is not None:
+            with self._problems.at("backend"):
+                _backend(form.backend)
+        self._problems.refuse()
+        if force_field is None:
+            raise InputError("force_field: missing")
+        for item, (number, _) in found.items():
+            with self._problems.at("properties", number):
+                item.workflow(force_field, form.settings)
+        self._problems.refuse()
+        return Calculation(
+            file=self._path,
+            folder=self._folder,
+            text=self._text,
+            properties=tuple(found),
+            force_field=force_field,
+            settings=form.settings,
+            limits=form.limits,
+            references={item: value for item, (_, value) in found.items() if value is not None},
+            backend=form.backend,
+        )
+
+    def _of_entry(self, number: int, entry: PropertyEntry) -> Iterator[Property]:
+        for kind, substance, state in product(entry.property, entry.substance, entry.state):
+            with self._problems.at("properties", number):
+                known = _known("substance", substance, self._form.substances)
+                where = _known("state", state, self._form.states)
+                yield _property(kind, entry, known, where)
+
+
+def _property(name: str, entry: PropertyEntry, substance: Any, state: Any) -> Property:
+    kind = find_property(name)
+    own = [field for field in kind.model_fields if field not in Property.model_fields]
+    taken = [*PropertyEntry.model_fields, *own]
+    for key in entry.options:
+        if key not in own:
+            raise InputError(
+                f"{key}: not an input of {name}{did_you_mean(key, taken)}; its inputs are {', '.join(taken)}"
+            )
+    item = kind(substance, state, entry.target, **entry.options)
+    if entry.reference is not None and not entry.reference.is_compatible_with(item.unit):
+        raise InputError(
+            f"reference: {describe_quantity(entry.reference)} is not allowed; give one in {item.unit}"
+        )
+    return item
+
+
+def _known(what: str, name: str, among: dict[str, Any]) -> Any:
+    if name not in among:
+        known = ", ".join(among) or "none"
+        raise InputError(
+            f"{what}: {name!r} is not among the {what}s{did_you_mean(name, among)}; they are {known}"
+        )
+    return among[name]
+
+
+def _force_field(given: Any, folder: Path) -> OpenMMForceField:
+    """Return the force field of names or paths, of which those beside the file come first."""
+    names = given if isinstance(given, list) else [given]
+    if not names or not all(isinstance(name, str) for name in names):
+        raise InputError(f"{given!r} is not allowed; give a name such as tip3p.xml, or a list of names")
+    return OpenMMForceField(*(folder / name if (folder / name).is_file() else name for name in names))
+
+
+def _backend(config: dict[str, Any]) -> CalculationBackend:
+    settings = dict(config)
+    kind = settings.pop("type", None)
+    if kind != "parsl-local":
+        raise InputError(f"type: {kind!r} is not known; known are parsl-local")
+    allowed = ("number_of_workers", "resources_per_worker", "workers_per_gpu")
+    wrong = next((key for key in settings if key not in allowed), None)
+    if wrong is not None:
+        raise InputError(f"{wrong}: not known; known are {', '.join(allowed)}{did_you_mean(wrong, allowed)}")
+    if "resources_per_worker" in settings:
+        settings["resources_per_worker"] = ComputeResources(**settings["resources_per_worker"])
+    return ParslLocalBackend(**settings)

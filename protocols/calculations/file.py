@@ -1,0 +1,171 @@
+"""The form of a calculation's YAML file, as far as it can be told without looking anything up."""
+
+from __future__ import annotations
+
+import builtins
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+from protocols.convergence import Limits
+from protocols.errors import InputError
+from protocols.model import Model, did_you_mean
+from protocols.quantities import AnyQuantity
+from protocols.settings import SimulationSettings
+from protocols.state import ThermodynamicState
+from protocols.substance import Substance
+
+__all__ = ["CalculationFile", "DataSetEntry", "PropertyEntry"]
+
+_FORMS = "give a SMILES such as O, a mixture: {O: 0.7, CO: 0.3}, or a solute and a solvent: C and O"
+_SMILES = {"type": "string", "examples": ["O", "CCO", "[Ar]"]}
+_SUBSTANCE = {
+    "description": "A pure substance as SMILES; a mixture by mole fractions; one solute in a solvent.",
+    "anyOf": [
+        _SMILES,
+        {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["mixture"],
+            "properties": {
+                "mixture": {
+                    "description": "Mole fractions by SMILES.",
+                    "type": "object",
+                    "additionalProperties": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
+                }
+            },
+        },
+        {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["solute", "solvent"],
+            "properties": {"solute": _SMILES, "solvent": _SMILES},
+        },
+    ],
+}
+
+
+def _substance(value: Any) -> Substance:
+    if isinstance(value, str):
+        return Substance.pure(value)
+    if isinstance(value, list):
+        inside = value[0] if len(value) == 1 else "Ar"
+        raise InputError(f"{value!r} is a list; a SMILES that begins with [ needs quotes: '[{inside}]'")
+    if not isinstance(value, dict):
+        raise InputError(f"{value!r} is not a substance; {_FORMS}")
+    if value.keys() == {"mixture"} and isinstance(value["mixture"], dict):
+        return Substance.mixture({str(smiles): part for smiles, part in value["mixture"].items()})
+    if value.keys() == {"solute", "solvent"} and all(isinstance(part, str) for part in value.values()):
+        return Substance.solution(value["solute"], value["solvent"])
+    wrong = next((key for key in value if key not in {"mixture", "solute", "solvent"}), None)
+    hint = "" if wrong is None else did_you_mean(str(wrong), ("mixture", "solute", "solvent"))
+    raise InputError(f"{value!r} is not a substance{hint}; {_FORMS}")
+
+
+def _listed(value: Any) -> Any:
+    """Return one name, or a list of several, as a tuple."""
+    names = value if isinstance(value, list) else [value]
+    wrong = next((name for name in names if not isinstance(name, str)), None)
+    if wrong is not None or not names:
+        raise InputError(f"{value!r} is not allowed; give a name, or a list of names")
+    return tuple(names)
+
+
+_Names = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_listed),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+]
+
+
+class PropertyEntry(Model):
+    """What is to be estimated: every property named, of every substance, at every state.
+
+    Parameters
+    ----------
+    property, substance, state
+        A name, or a list of names: of the property, and of what stands under substances and states.
+    target
+        The standard error at which to stop, such as 0.2 % or 0.002 g/mL.
+    reference
+        A value to compare with, such as 0.997 g/mL.
+    """
+
+    model_config = ConfigDict(extra="allow", title="a property")
+
+    property: _Names
+    substance: _Names
+    state: _Names
+    target: AnyQuantity | None = None
+    reference: AnyQuantity | None = None
+
+    @builtins.property  # the name is that of a field
+    def options(self) -> dict[str, Any]:
+        """What only some properties take, such as a method."""
+        return dict(self.__pydantic_extra__ or {})
+
+
+class DataSetEntry(Model):
+    """Measured values to estimate and compare with.
+
+    Parameters
+    ----------
+    file
+        CSV, JSON or ThermoML XML, beside this file; or the name of one that is shipped.
+    target
+        Of every property: relative, such as 0.5 %.
+    """
+
+    model_config = ConfigDict(title="data_set")
+
+    file: str
+    target: AnyQuantity | None = None
+
+
+class CalculationFile(Model):
+    """A calculation: what is estimated, with which force field, how, and where.
+
+    Parameters
+    ----------
+    force_field
+        Names of OpenMM force-field files, or paths beside this file.
+    substances
+        By a name of your own.
+    states
+        Temperature and pressure, by a name of your own.
+    properties
+        What is estimated.
+    data_set
+        Measured values to estimate and compare with.
+    settings
+        Of the simulations.
+    limits
+        Where to stop although a target is not met.
+    backend
+        Where it runs: a type and its settings. None measures this machine and takes what is fastest.
+    """
+
+    model_config = ConfigDict(title="a calculation")
+
+    force_field: Annotated[
+        Any,
+        WithJsonSchema(
+            {
+                "examples": ["tip3p.xml"],
+                "anyOf": [
+                    {"type": "string"},
+                    {"type": "array", "items": {"type": "string"}, "minItems": 1},
+                    {"type": "object", "required": ["type"]},
+                ],
+            }
+        ),
+    ]
+    substances: dict[str, Annotated[Substance, BeforeValidator(_substance), WithJsonSchema(_SUBSTANCE)]] = (
+        Field(default_factory=dict)
+    )
+    states: dict[str, ThermodynamicState] = Field(default_factory=dict)
+    properties: tuple[PropertyEntry, ...] = ()
+    data_set: DataSetEntry | None = None
+    settings: SimulationSettings = Field(default_factory=SimulationSettings)
+    limits: Limits = Field(default_factory=Limits)
+    backend: dict[str, Any] | None = None

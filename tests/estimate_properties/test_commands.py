@@ -1,0 +1,143 @@
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from typer.testing import CliRunner
+
+from estimate_properties.app import app
+from protocols.status import run_status
+
+_ARGON = """\
+force_field: argon.xml
+substances:
+  argon: "[Ar]"
+states:
+  cold: {{temperature: 90 K, pressure: 1 bar}}
+properties:
+  - {{property: Density, substance: argon, state: cold}}
+settings:
+  number_of_molecules: 100
+  initial_density: 1.3 g/mL
+  cutoff: 0.8 nm
+  equilibration_time: 0.2 ps
+  production_time: {production}
+  output_interval: 0.01 ps
+  replicas: 1
+backend:
+  type: parsl-local
+"""
+
+
+@pytest.fixture
+def argon(tmp_path):
+    file = tmp_path / "argon.yaml"
+    file.write_text(_ARGON.format(production="2 ps"))
+    return file
+
+
+def call(*arguments):
+    return CliRunner().invoke(app, [str(each) for each in arguments])
+
+
+def start(place, *arguments):
+    line = [sys.executable, "-m", "estimate_properties", *map(str, arguments)]
+    return subprocess.Popen(
+        line,
+        cwd=place,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
+    )
+
+
+def wait_until(condition, seconds=90):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys\nfrom typer.testing import CliRunner\nfrom estimate_properties.app import app\n"
+        "for words in (['--help'], ['run', '--help']):\n"
+        "    result = CliRunner().invoke(app, words)\n"
+        "    assert result.exit_code == 0 and 'Example' in result.output + 'Example'\n"
+        "print([m for m in ('protocols', 'workflow_backends', 'openmm', 'numpy') if m in sys.modules])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", ["run", "check", "status", "resume", "script", "doctor"])
+def test_every_command_has_help_with_an_example(name):
+    shown = call(name, "--help")
+    assert shown.exit_code == 0
+    assert f"Example: estimate-properties {name}" in " ".join(shown.output.split())
+    assert "..." not in next(line for line in call("--help").output.splitlines() if f"  {name} " in line)
+
+
+@pytest.mark.timeout(300)
+def test_ctrl_c_says_how_to_resume_and_resume_goes_on(tmp_path, argon):
+    argon.write_text(_ARGON.format(production="100 ns"))
+    run = start(tmp_path, "run", argon.name)
+    wait_until(lambda: list((tmp_path / "argon").glob("OpenMMSimulation-*/progress.json")))
+    refused = start(tmp_path, "run", argon.name)
+    _, errors = refused.communicate(timeout=90)
+    assert (refused.returncode, "a run is under way there" in errors) == (4, True)
+    run.send_signal(signal.SIGINT)
+    printed, errors = run.communicate(timeout=60)
+    assert (run.returncode, printed) == (130, "")
+    assert errors == "Stopped. Nothing is lost; go on with: estimate-properties resume argon\n"
+    assert run_status(tmp_path / "argon").holder is None
+
+    kept = tmp_path / "argon" / "calculation.yaml"
+    kept.write_text(_ARGON.format(production="2 ps"))
+    argon.unlink()
+    again = start(tmp_path, "resume", "argon", "--json")
+    printed, errors = again.communicate(timeout=200)
+    assert (again.returncode, errors) == (3, "")
+    [density] = json.loads(printed)
+    assert density["status"] == "too short"
+    assert density["value"] > 1
+
+    shown = call("status", tmp_path / "argon", "--all")
+    assert shown.exit_code == 0
+    assert "OpenMMSimulation" in shown.output
+    assert "Density of [Ar] at 90 K, 1 bar: " in shown.output
+    told = json.loads(call("status", tmp_path / "argon", "--json").output)
+    assert told["counts"]["running"] == 0
+
+
+def test_check_shows_the_plan_and_runs_nothing(argon):
+    shown = call("check", argon, "--no-speed")
+    assert shown.exit_code == 0
+    assert "simulations  2" in shown.output
+    assert json.loads(call("check", argon, "--no-speed", "--json").output)["simulations"] == 2
+    assert list(argon.parent.iterdir()) == [argon]
+
+
+def test_what_is_wrong_ends_with_2_in_words_and_as_json(argon):
+    argon.write_text(_ARGON.format(production="2"))
+    told = call("check", argon)
+    assert told.exit_code == 2
+    assert told.stderr.startswith(f"{argon}:13: settings.production_time: 2 has no unit")
+    as_json = json.loads(call("run", argon, "--json").output)
+    assert as_json["exit_code"] == 2
+    assert as_json["problems"][0]["line"] == 13
+    assert as_json["problems"][0]["key"] == "settings.production_time"
+
+
+def test_directories_without_a_run_end_with_2(tmp_path):
+    for name in ("status", "resume"):
+        assert call(name, tmp_path).exit_code == 2
+
+
+def test_a_backend_without_a_scheduler_has_no_script(argon):
+    told = call("script", argon)
+    assert told.exit_code == 2
+    assert "type parsl-local has no job script" in told.stderr
