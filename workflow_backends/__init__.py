@@ -2,6 +2,7 @@
 
 from workflow_backends._version import __version__
 from workflow_backends.backend import CalculationBackend
+from workflow_backends.block import time_left
 from workflow_backends.futures import TaskFuture
 from workflow_backends.layout import Layout, measure_layouts
 from workflow_backends.multiprocessing_engine import MultiprocessingBackend
@@ -37,4 +38,5 @@ __all__ = [
     "__version__",
     "measure_layouts",
     "select_platform",
+    "time_left",
 ]

@@ -242,7 +242,8 @@ class CalculationBackend(_Submitter):
         resources
             What the task needs; it goes to the smallest pool that has it.
         time_limit
-            Seconds after which a running task is ended; None for no limit.
+            Seconds after which a running task is ended; None for no limit. It starts only on a worker whose
+            job has as much time left.
         retries
             How often a task is run again after its worker died under it, or it raised one of
             `retry_exceptions`; a block of workers that was lost does not count.
@@ -264,7 +265,7 @@ class CalculationBackend(_Submitter):
             )
         if time_limit is not None and not (isinstance(time_limit, int | float) and time_limit > 0):
             raise InvalidResourcesError(f"time_limit: {time_limit!r} is not allowed; give seconds above 0")
-        return BackendView(self, options, self._pool_for(resources))
+        return BackendView(self, options, self._pool_for(resources, time_limit))
 
     def submit_task(self, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> TaskFuture[T]:  # noqa: D102
         return self._submit(_DEFAULTS, next(iter(self._pools)), function, args, kwargs)
@@ -289,10 +290,17 @@ class CalculationBackend(_Submitter):
     def _default_window(self) -> int:
         return 4 * self.number_of_workers + 16
 
-    def _pool_for(self, resources: ComputeResources | None) -> str:
+    def _pool_for(self, resources: ComputeResources | None, time_limit: float | None) -> str:
+        lasting = {name: pool for name, pool in self._pools.items() if pool.has_time_for(time_limit)}
+        if not lasting:
+            longest = max(pool.wallclock or 0.0 for pool in self._pools.values())
+            raise InvalidResourcesError(
+                f"time_limit: {time_limit} s is not allowed; workers have less than {longest:.0f} s, their"
+                " wallclock_time_limit"
+            )
         if resources is None:
-            return next(iter(self._pools))
-        fitting = {name: pool for name, pool in self._pools.items() if pool.serves(resources)}
+            return next(iter(lasting))
+        fitting = {name: pool for name, pool in lasting.items() if pool.serves(resources)}
         if not fitting:
             listed = "; ".join(f"{name}: {pool.resources}" for name, pool in self._pools.items())
             raise InvalidResourcesError(f"resources: no pool has {resources}; the pools are {listed}")

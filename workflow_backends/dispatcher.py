@@ -16,7 +16,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,7 @@ from workflow_backends.errors import (
     WorkerLostError,
 )
 from workflow_backends.futures import TaskFuture
-from workflow_backends.outcomes import error_of
+from workflow_backends.retries import error_or_retry
 from workflow_backends.runner import Ticket
 from workflow_backends.serialization import PLAIN_MARK, Failure, TaskFailed, call_prefix
 from workflow_backends.task import Task
@@ -38,8 +37,6 @@ __all__ = ["Dispatcher"]
 
 _logger = logging.getLogger(__name__)
 _ENGINE_CHECK_S = 1.0
-_LOST_BLOCKS_LIMIT = 10
-_REFUSALS_LIMIT = 120  # each half a second apart: all other workers may be busy or gone
 _FEW_TASKS, _MANY_TASKS, _MANY_BYTES = 16, 256, 32_000_000
 
 
@@ -256,7 +253,7 @@ class Dispatcher:
         elif isinstance(error, TaskFailed):
             self._failed_in_worker(task, pickle.loads(error.args[0]))
         elif self._engine.is_lost_block(error):
-            self._lost_block(task, error)
+            self._failed_in_worker(task, Failure("block lost", str(error)), error)
         else:
             self.kept_logs = True
             message = f"{task.label}: the engine failed: {error}; logs in {self._engine.directory}"
@@ -271,51 +268,17 @@ class Dispatcher:
             return
         self._settle(task, lambda: task.future.set_result(value))
 
-    def _failed_in_worker(self, task: Task, failure: Failure) -> None:
-        if failure.kind == "lost":
-            self._worker_died(task, failure)
-            return
+    def _failed_in_worker(self, task: Task, failure: Failure, cause: BaseException | None = None) -> None:
         if failure.kind == "cancelled":
             task.future.cancel(failure.description)
             return
-        if failure.kind == "elsewhere":
-            task.refusals += 1
-            task.avoid = task.avoid if task.refusals < _REFUSALS_LIMIT else ()
-            self._enqueue(task)
+        others = self._pools[task.pool].number_of_workers > 1
+        error = error_or_retry(task, failure, others=others, logs=self._engine.directory)
+        if error is None:
+            self._enqueue(task, first=failure.kind != "elsewhere")
             return
-        if failure.kind == "device" and task.deaths < task.options.retries:
-            task.deaths += 1
-            _logger.warning("%s: %s", task.label, failure.description)
-            if self._pools[task.pool].number_of_workers > 1:
-                task.avoid = (*task.avoid, failure.place)
-            self._enqueue(task, first=True)
-            return
-        error = error_of(task.label, failure)
-        if isinstance(error, task.options.retry_exceptions) and task.failures < task.options.retries:
-            task.failures += 1
-            self._enqueue(task, first=True)
-            return
-        self._fail(task, error)
-
-    def _worker_died(self, task: Task, failure: Failure) -> None:
-        task.deaths += 1
-        _logger.warning("%s: %s", task.label, failure.description)
-        if task.deaths <= task.options.retries:
-            self._enqueue(task, first=True)
-            return
-        self.kept_logs = True
-        tried = f"{failure.description}; tried {task.deaths} time(s); logs in {self._engine.directory}"
-        self._fail(task, error_of(task.label, replace(failure, description=tried)))
-
-    def _lost_block(self, task: Task, error: BaseException) -> None:
-        task.lost_blocks += 1
-        _logger.warning("%s: its block of workers was lost: %s", task.label, error)
-        if task.lost_blocks <= _LOST_BLOCKS_LIMIT:
-            self._enqueue(task, first=True)
-            return
-        self.kept_logs = True
-        message = f"{task.label}: lost {task.lost_blocks} blocks of workers; logs in {self._engine.directory}"
-        self._fail(task, WorkerLostError(message), cause=error)
+        self.kept_logs |= isinstance(error, WorkerLostError)
+        self._fail(task, error, cause)
 
     def _fail(self, task: Task, error: Exception, cause: BaseException | None = None) -> None:
         error.__cause__ = cause if cause is not None else error.__cause__

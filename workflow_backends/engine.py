@@ -32,10 +32,17 @@ class Pool:
         How many there can be at most.
     resources
         What each of them owns.
+    wallclock
+        Seconds for which a worker can run at most, from a start that takes some of them; None without limit.
     """
 
     number_of_workers: int
     resources: ComputeResources
+    wallclock: float | None = None
+
+    def has_time_for(self, time_limit: float | None) -> bool:
+        """Tell whether a worker that just started can run a task for so many seconds."""
+        return time_limit is None or self.wallclock is None or time_limit < self.wallclock
 
     def serves(self, wanted: ComputeResources) -> bool:
         """Tell whether a worker has what a task asks for."""

@@ -2,6 +2,7 @@
 
 __all__ = [
     "BackendStateError",
+    "BlockEndingError",
     "DeviceError",
     "EngineError",
     "InputFailedError",
@@ -41,6 +42,13 @@ class DeviceError(WorkflowBackendError):
     """Raised by a task whose worker's device failed: it is run again, on another worker where there is one.
 
     The worker's process is replaced, for a driver may refuse it for good.
+    """
+
+
+class BlockEndingError(WorkflowBackendError):
+    """Raised by a task that saved its work because its block of workers ends: it goes on, on another block.
+
+    See `block.time_left`. Where no end of the block is known, it is an error like any other.
     """
 
 

@@ -22,6 +22,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from workflow_backends.block import departure, time_left
 from workflow_backends.channel import Channel
 from workflow_backends.machine import import_variables
 from workflow_backends.pinning import worker_variables
@@ -35,6 +36,8 @@ _POLL_S = 0.1
 _INTERRUPT_GRACE_S = 2.0
 _ELSEWHERE_S = 0.5
 _TAIL_BYTES = 2000
+_ENDINGS = (signal.SIGTERM, signal.SIGKILL)  # which a scheduler sends to all processes of a job
+_SIGNAL_S = 1.0  # within which we get the first as well
 
 
 class Ticket(NamedTuple):
@@ -171,6 +174,8 @@ def run_task(call: bytes, prefix: bytes, ticket: tuple[Any, ...]) -> bytes:
 def _run(message: tuple[bytes, bytes], ticket: Ticket) -> bytes:
     if os.path.exists(ticket.cancel_mark):  # noqa: PTH110  # a Path costs more than the look
         raise _failed("cancelled", "it was cancelled before it started")
+    if refusal := departure.refusal(ticket.time_limit):
+        raise _failed(*refusal)
     if _place() in ticket.avoid:
         time.sleep(_ELSEWHERE_S)  # in which another worker may take the task
         raise _failed("elsewhere", "the worker's device has failed it before")
@@ -209,6 +214,8 @@ def _converse(worker: _Worker, message: tuple[bytes, bytes], ticket: Ticket) -> 
     if outcome == SUCCEEDED:
         return data[:] if isinstance(data, mmap.mmap) else bytes(data)
     failure: Failure = pickle.loads(data)
+    if failure.kind == "block ends":
+        departure.begin()
     if failure.kind == "device":
         _discard(worker)  # a driver may refuse the process for good
     raise TaskFailed(pickle.dumps(replace(failure, log=log, place=_place())))
@@ -219,6 +226,8 @@ def _wait(worker: _Worker, ticket: Ticket) -> None:
     while not worker.channel.ready(_POLL_S):
         if worker.process.poll() is not None:
             raise EOFError  # it died, and a child it left still holds the socket
+        if departure.killed.is_set():
+            raise _ended(worker, ticket, "block lost", "its block of workers was ended")
         if os.path.exists(ticket.cancel_mark):  # noqa: PTH110
             worker.interrupt()
             raise _ended(worker, ticket, "cancelled", "it was cancelled while it ran")
@@ -239,6 +248,8 @@ def _death(worker: _Worker, ticket: Ticket) -> Exception:
     status = worker.process.returncode
     how = f"exit status {status}" if status >= 0 else f"signal {-status} ({_signal_name(-status)})"
     description = f"(pid {worker.process.pid}) ended with {how}"
+    if -status in _ENDINGS and time_left() is not None and departure.killed.wait(_SIGNAL_S):
+        return _failed("block lost", "its block of workers was ended", log)
     return _failed("lost", f"its worker {description}", log) if had_task else _DiedIdleError(description)
 
 

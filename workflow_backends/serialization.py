@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 
-from workflow_backends.errors import DeviceError, ResultError
+from workflow_backends.block import time_left
+from workflow_backends.errors import BlockEndingError, DeviceError, ResultError
 
 if TYPE_CHECKING:
     from workflow_backends.futures import TaskFuture
@@ -56,8 +57,9 @@ class Failure:
     Parameters
     ----------
     kind
-        "raised", "exited", "result", "lost", "time limit", "cancelled", "device", or "elsewhere" from a
-        worker that is to be avoided.
+        "raised", "exited", "result", "lost", "time limit", "cancelled", "device"; "elsewhere" from a worker
+        that is to be avoided; "block ends" from one that takes no more, or whose task is to go on elsewhere;
+        "block too short", even at its start; or "block lost".
     description
         One line for people.
     exception
@@ -225,6 +227,8 @@ def dump_exception(error: BaseException) -> Failure:
         return Failure("result", str(error), traceback=text)
     if not isinstance(error, Exception) or _unfit_for_futures(error):
         return Failure("exited", description, traceback=text)
+    if isinstance(error, BlockEndingError) and time_left() is not None:
+        return Failure("block ends", str(error))
     device = isinstance(error, DeviceError) or isinstance(error.__cause__, DeviceError)
     return Failure("device" if device else "raised", description, _pickled_exception(error), text)
 

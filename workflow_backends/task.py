@@ -28,6 +28,8 @@ class Task:
     deaths: int = 0
     failures: int = 0
     lost_blocks: int = 0
+    moves: int = 0
+    misfits: int = 0
     size: int = 0
     refusals: int = 0
     avoid: tuple[str, ...] = ()
@@ -36,7 +38,7 @@ class Task:
     @property
     def attempt(self) -> str:
         """The name of this try of this task, fit for a file."""
-        tries = 1 + self.deaths + self.failures + self.lost_blocks
+        tries = 1 + self.deaths + self.failures + self.lost_blocks + self.moves
         return f"{self.number:06d}-{_as_file_name(self.future.name)}-{tries}"
 
     @property

@@ -105,7 +105,8 @@ def test_a_busy_worker_stays_when_an_idle_one_goes(slurm: Slurm, tmp_path: Path)
         assert [long.result(60)] == slurm.queue()
 
 
-def test_a_cancelled_job_loses_nothing(slurm: Slurm, tmp_path: Path) -> None:
+@pytest.mark.parametrize("options", [[], ["--signal=KILL", "--full"]], ids=["told", "killed"])
+def test_a_lost_job_loses_nothing(slurm: Slurm, tmp_path: Path, options: list[str]) -> None:
     marks = [tmp_path / f"go-{number}" for number in range(2)]
 
     def work(number: int) -> str:
@@ -119,12 +120,27 @@ def test_a_cancelled_job_loses_nothing(slurm: Slurm, tmp_path: Path) -> None:
         _wait_until(lambda: all(mark.exists() and mark.read_text() for mark in marks))
         time.sleep(7)  # by now all is quiet, and the scheduler asked once a minute only
         lost = marks[0].read_text()
-        slurm.run("scancel", lost)
-        _wait_until(lambda: marks[0].read_text() not in ("", lost), 45)  # it runs again, in another job
+        slurm.run("scancel", *options, lost)
+        _wait_until(lambda: marks[0].read_text() not in ("", lost), 30)  # it runs again, as promised
         (tmp_path / "end").touch()
         jobs = [future.result(60) for future in futures]
     assert lost not in jobs
     assert jobs[1] == marks[1].read_text()
+
+
+def test_a_task_starts_only_where_it_can_end(slurm: Slurm, tmp_path: Path) -> None:
+    resources = QueueWorkerResources(wallclock_time_limit="0:00:50")
+    with ParslSlurmBackend(0, 1, resources, directory=tmp_path) as backend:
+        with pytest.raises(
+            InvalidResourcesError, match=r"time_limit: 50 s .* have less than 50 s, their wall"
+        ):
+            backend.options(time_limit=50)
+        limited = backend.options(time_limit=40, retries=0)
+        first = limited.submit_task(_variable, "SLURM_JOB_ID", 8)
+        second = limited.submit_task(_variable, "SLURM_JOB_ID")
+        third = backend.submit_task(_variable, "SLURM_JOB_ID")
+        assert first.result(60) != second.result(60) == third.result(60)
+        assert "JobState=COMPLETED" in slurm.run("scontrol", "show", "job", str(first.result()))
 
 
 def test_jobs_of_several_workers_and_nodes(slurm: Slurm, tmp_path: Path) -> None:

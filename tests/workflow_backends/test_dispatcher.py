@@ -12,11 +12,17 @@ from typing import Any
 
 import pytest
 
-from workflow_backends import ComputeResources, TaskFuture
-from workflow_backends import dispatcher as dispatcher_module
+from workflow_backends import ComputeResources, TaskFuture, retries
 from workflow_backends.dispatcher import Dispatcher
 from workflow_backends.engine import Pool, TaskOptions
-from workflow_backends.errors import BackendStateError, DeviceError, EngineError, ResultError, WorkerLostError
+from workflow_backends.errors import (
+    BackendStateError,
+    DeviceError,
+    EngineError,
+    ResultError,
+    TimeLimitError,
+    WorkerLostError,
+)
 from workflow_backends.runner import Ticket
 from workflow_backends.serialization import Failure, TaskFailed, dump_call
 
@@ -224,7 +230,7 @@ def test_a_device_error_that_stays_is_the_tasks_own(engine: Engine, two_workers:
 def test_nobody_is_avoided_for_ever(
     engine: Engine, two_workers: Dispatcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dispatcher_module, "_REFUSALS_LIMIT", 3)
+    monkeypatch.setattr(retries, "_REFUSALS_LIMIT", 3)
     future = _submit(two_workers, "abc")
     engine.answer(0, _failed("device", "first"))
     for number in (1, 2, 3):
@@ -240,3 +246,33 @@ def test_the_only_worker_is_not_avoided(engine: Engine, dispatcher: Dispatcher) 
     engine.answer(1, 3)
     assert future.result(5) == 3
     assert engine.attempts[1][0].avoid == ()
+
+
+def _of_block(kind: str) -> TaskFailed:
+    return TaskFailed(pickle.dumps(Failure(kind, "its block of workers had 300 s, and 10 s left")))
+
+
+def test_a_block_that_ends_uses_up_nothing(dispatcher: Dispatcher, engine: Engine) -> None:
+    future = _submit(dispatcher, "x", retries=0)
+    for attempt in range(30):
+        engine.answer(attempt, _of_block("block ends"))
+    engine.answer(30, 7)
+    assert future.result(5) == 7
+    assert len({ticket.attempt for ticket, _ in engine.attempts}) == 31
+
+
+def test_a_task_that_fits_into_no_block_is_told_so(dispatcher: Dispatcher, engine: Engine) -> None:
+    future = _submit(dispatcher, "x", time_limit=299.0)
+    for attempt in range(3):
+        engine.answer(attempt, _of_block("block too short"))
+    with pytest.raises(TimeLimitError, match=r"limit is 299.0 s, but .* 300 s, .*; ask for a longer wallc"):
+        future.result(5)
+
+
+def test_a_block_that_was_ended_is_a_lost_one(dispatcher: Dispatcher, engine: Engine) -> None:
+    future = _submit(dispatcher, "x", retries=0)
+    for attempt in range(11):
+        engine.answer(attempt, _of_block("block lost"))
+    with pytest.raises(WorkerLostError, match="lost 11 blocks"):
+        future.result(5)
+    assert dispatcher.kept_logs

@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from workflow_backends import ComputeResources, runner
-from workflow_backends.errors import DeviceError
+from workflow_backends import ComputeResources, runner, time_left
+from workflow_backends.block import END_VARIABLE, Departure
+from workflow_backends.errors import BlockEndingError, DeviceError
 from workflow_backends.runner import Ticket, run_task
 from workflow_backends.serialization import PLAIN_MARK, Failure, TaskFailed, call_prefix, dump_call
 
@@ -146,3 +147,59 @@ def test_a_worker_sees_its_own_devices(tmp_path: Path, monkeypatch: pytest.Monke
     assert _run(other, os.getenv, "CUDA_VISIBLE_DEVICES") == "GPU-cc"
     assert [_run(other, os.getenv, name) for name in ("OWN", "OMP_NUM_THREADS")] == ["yes", "2"]
     assert _run(_ticket(tmp_path), os.getenv, "CUDA_VISIBLE_DEVICES") == "GPU-aa,GPU-bb,GPU-cc"
+
+
+def _in_a_block(monkeypatch: pytest.MonkeyPatch, seconds: float) -> Departure:
+    monkeypatch.setenv(END_VARIABLE, str(time.time() + seconds))
+    departure = Departure()
+    monkeypatch.setattr(runner, "departure", departure)
+    return departure
+
+
+def test_a_task_that_its_block_cannot_finish_does_not_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _in_a_block(monkeypatch, 30)
+    assert _run(_ticket(tmp_path, time_limit=20.0), abs, -1) == 1
+    mark = tmp_path / "mark"
+    assert _failure(_ticket(tmp_path, time_limit=40.0), mark.touch).kind == "block too short"
+    assert not mark.exists()
+    assert _failure(_ticket(tmp_path), abs, -1).kind == "block ends"
+
+
+def test_a_task_that_saved_its_work_goes_on_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def save() -> None:
+        raise BlockEndingError(f"{time_left()} s are left")
+
+    with pytest.raises(TaskFailed) as caught:
+        _run(_ticket(tmp_path), save)
+    assert pickle.loads(caught.value.args[0]).kind == "raised"  # no end is known
+    runner._discard(runner._local.worker)
+    _in_a_block(monkeypatch, 30)
+    assert _failure(_ticket(tmp_path), save).kind == "block ends"
+    assert _failure(_ticket(tmp_path), abs, -1).kind == "block ends"
+
+
+@pytest.mark.parametrize("of_the_worker", [False, True])
+def test_a_task_whose_block_is_ended_is_lost_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, of_the_worker: bool
+) -> None:
+    departure = _in_a_block(monkeypatch, 300)
+
+    def end() -> None:
+        while not (tmp_path / "pid").exists():
+            time.sleep(0.01)
+        if of_the_worker:
+            os.kill(int((tmp_path / "pid").read_text()), signal.SIGTERM)
+            time.sleep(0.2)
+        departure.killed.set()
+
+    def work() -> None:
+        (tmp_path / "draft").write_text(str(os.getpid()))
+        (tmp_path / "draft").rename(tmp_path / "pid")
+        time.sleep(60)
+
+    threading.Thread(target=end).start()
+    assert _failure(_ticket(tmp_path), work).kind == "block lost"

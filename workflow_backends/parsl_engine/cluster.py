@@ -7,6 +7,7 @@ import sys
 import uuid
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -119,6 +120,8 @@ class ParslQueueBackend(CalculationBackend):
         self._idle_time_limit = positive_seconds("idle_time_limit", idle_time_limit)
         self._engine: OwnKernelEngine | None = None
         super().__init__(maximum_number_of_workers, self._request.resources)
+        wallclock = self._request.resources.wallclock_time_limit.total_seconds()
+        self._pools = {name: replace(pool, wallclock=wallclock) for name, pool in self._pools.items()}
 
     def job_script(self) -> str:
         """Return what would be submitted for a job; nothing is submitted and nobody is asked."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from workflow_backends.block import END_VARIABLE
 from workflow_backends.parsl_engine.request import Job, JobRequest
 
 __all__ = [
@@ -224,6 +225,7 @@ def _script(mark: str, options: list[str], request: JobRequest, job: Job, *, lau
 
 def _body(request: JobRequest, job: Job, launcher: str = "") -> str:
     lines = [
+        f"export {END_VARIABLE}=$(($(date +%s) + {_seconds(request)}))",  # from here on, or a little less
         "set -e",
         *(f"export {name}={shlex.quote(value)}" for name, value in job.environment.items()),
         f"cd {shlex.quote(job.work_directory)}",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import runpy
+import signal
 
+from workflow_backends.block import departure
 from workflow_backends.parsl_engine.lifeline import StallProofClock, exit_with_parent
 
 __all__: list[str] = []
@@ -15,6 +17,7 @@ if __name__ == "__main__":
     from workflow_backends.parsl_engine.supervision import prepare_pool
 
     prepare_pool()
+    signal.signal(signal.SIGTERM, lambda *_: departure.begin_at_once())
     runpy.run_module(
         "parsl.executors.high_throughput.process_worker_pool", run_name="__main__", alter_sys=True
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import pickle
 import sys
 from typing import Any
 
@@ -19,6 +20,7 @@ from parsl.jobs.states import TERMINAL_STATES, JobState, JobStatus
 from parsl.serialize.concretes import PickleSerializer
 from parsl.serialize.facade import methods_for_data, register_method_for_data
 
+from workflow_backends.block import departure
 from workflow_backends.parsl_engine.threads import ThreadContext
 
 __all__ = [
@@ -139,6 +141,17 @@ def prepare_pool() -> None:
     parsl.multiprocessing.SpawnContext = ThreadContext()
     methods_for_data.clear()
     register_method_for_data(_PickleSerializer())
+    departure.announce_with(_drain)
+
+
+def _drain() -> None:
+    """Tell the interchange to send this pool no task, and to let it go when it has none.
+
+    What its threads put beside results goes to the interchange as it is, and in their order.
+    """
+    manager = getattr(sys.modules["__main__"], "manager", None)  # a global of Parsl's program
+    if manager is not None:
+        manager.pending_result_queue.put(pickle.dumps({"type": "drain"}))
 
 
 class MemoizableMessage(bytes):

@@ -10,6 +10,7 @@
 #$ -l gpu=4
 #$ -l exclusive=true
 
+export WORKFLOW_BACKENDS_BLOCK_END=$(($(date +%s) + 18000))
 set -e
 export WORKFLOW_BACKENDS_RUN=42:/scratch/run
 export SPACED='a b'

@@ -8,6 +8,7 @@
 #$ -l h_rt=05:00:00
 #$ -r n
 
+export WORKFLOW_BACKENDS_BLOCK_END=$(($(date +%s) + 18000))
 set -e
 export WORKFLOW_BACKENDS_RUN=42:/scratch/run
 export SPACED='a b'

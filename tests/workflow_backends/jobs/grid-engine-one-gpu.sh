@@ -12,6 +12,7 @@
 #$ -l gpu=1
 #$ -l gpu_type=a100
 
+export WORKFLOW_BACKENDS_BLOCK_END=$(($(date +%s) + 18000))
 set -e
 export WORKFLOW_BACKENDS_RUN=42:/scratch/run
 export SPACED='a b'

@@ -7,6 +7,7 @@
 #$ -l h_rt=48:00:21
 #$ -r n
 
+export WORKFLOW_BACKENDS_BLOCK_END=$(($(date +%s) + 172821))
 set -e
 export WORKFLOW_BACKENDS_RUN=42:/scratch/run
 export SPACED='a b'

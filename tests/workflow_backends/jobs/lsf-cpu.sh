@@ -9,6 +9,7 @@
 #BSUB -W 05:00
 #BSUB -rn
 
+export WORKFLOW_BACKENDS_BLOCK_END=$(($(date +%s) + 18000))
 set -e
 export WORKFLOW_BACKENDS_RUN=42:/scratch/run
 export SPACED='a b'

@@ -11,6 +11,7 @@
 #BSUB -gpu "num=4:j_exclusive=yes"
 #BSUB -x
 
+export WORKFLOW_BACKENDS_BLOCK_END=$(($(date +%s) + 18000))
 set -e
 export WORKFLOW_BACKENDS_RUN=42:/scratch/run
 export SPACED='a b'

@@ -12,6 +12,7 @@
 #BSUB -P chem-12
 #BSUB -gpu "num=1:gmodel=a100:j_exclusive=yes"
 
+export WORKFLOW_BACKENDS_BLOCK_END=$(($(date +%s) + 18000))
 set -e
 export WORKFLOW_BACKENDS_RUN=42:/scratch/run
 export SPACED='a b'

@@ -7,6 +7,7 @@
 #PBS -l walltime=05:00:00
 #PBS -r n
 
+export WORKFLOW_BACKENDS_BLOCK_END=$(($(date +%s) + 18000))
 set -e
 export WORKFLOW_BACKENDS_RUN=42:/scratch/run
 export SPACED='a b'

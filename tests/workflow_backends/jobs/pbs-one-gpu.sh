@@ -9,6 +9,7 @@
 #PBS -q gpu
 #PBS -A chem-12
 
+export WORKFLOW_BACKENDS_BLOCK_END=$(($(date +%s) + 18000))
 set -e
 export WORKFLOW_BACKENDS_RUN=42:/scratch/run
 export SPACED='a b'

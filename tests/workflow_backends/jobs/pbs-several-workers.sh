@@ -8,6 +8,7 @@
 #PBS -r n
 #PBS --comment=water
 
+export WORKFLOW_BACKENDS_BLOCK_END=$(($(date +%s) + 18000))
 set -e
 export WORKFLOW_BACKENDS_RUN=42:/scratch/run
 export SPACED='a b'

@@ -9,6 +9,7 @@
 #SBATCH --time=05:00:00
 #SBATCH --no-requeue
 
+export WORKFLOW_BACKENDS_BLOCK_END=$(($(date +%s) + 18000))
 set -e
 export WORKFLOW_BACKENDS_RUN=42:/scratch/run
 export SPACED='a b'

@@ -12,6 +12,7 @@
 #SBATCH --account=chem-12
 #SBATCH --gres=gpu:a100:1
 
+export WORKFLOW_BACKENDS_BLOCK_END=$(($(date +%s) + 18000))
 set -e
 export WORKFLOW_BACKENDS_RUN=42:/scratch/run
 export SPACED='a b'

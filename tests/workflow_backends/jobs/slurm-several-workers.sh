@@ -11,6 +11,7 @@
 #SBATCH --gres=gpu:4
 #SBATCH --comment=water
 
+export WORKFLOW_BACKENDS_BLOCK_END=$(($(date +%s) + 18000))
 set -e
 export WORKFLOW_BACKENDS_RUN=42:/scratch/run
 export SPACED='a b'

@@ -9,6 +9,7 @@
 #SBATCH --time=48:01:00
 #SBATCH --no-requeue
 
+export WORKFLOW_BACKENDS_BLOCK_END=$(($(date +%s) + 172821))
 set -e
 export WORKFLOW_BACKENDS_RUN=42:/scratch/run
 export SPACED='a b'
