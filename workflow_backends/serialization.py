@@ -12,7 +12,7 @@ import sys
 import threading
 import traceback
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -227,10 +227,16 @@ def dump_exception(error: BaseException) -> Failure:
         return Failure("result", str(error), traceback=text)
     if not isinstance(error, Exception) or _unfit_for_futures(error):
         return Failure("exited", description, traceback=text)
-    if isinstance(error, BlockEndingError) and time_left() is not None:
+    if time_left() is not None and any(isinstance(each, BlockEndingError) for each in _causes(error)):
         return Failure("block ends", str(error))
     device = isinstance(error, DeviceError) or isinstance(error.__cause__, DeviceError)
     return Failure("device" if device else "raised", description, _pickled_exception(error), text)
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__
 
 
 def _unfit_for_futures(error: BaseException) -> bool:

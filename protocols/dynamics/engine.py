@@ -203,8 +203,10 @@ class Engine:
         steps_a_frame: int,
         report: Callable[[int], None],
         trajectory: Trajectory | None = None,
+        *,
+        must_end: Callable[[], bool] | None = None,
     ) -> tuple[list[str], float]:
-        """Run so many frames.
+        """Run so many frames, or fewer.
 
         Parameters
         ----------
@@ -218,6 +220,8 @@ class Engine:
             Called with the step after each frame.
         trajectory
             To which frames are added that are due.
+        must_end
+            Asked after each frame whether it is the last one; None for all of them.
 
         Returns
         -------
@@ -244,6 +248,8 @@ class Engine:
             if trajectory is not None and due:
                 trajectory.write(state)
             report(step)
+            if must_end is not None and must_end():
+                break
         return rows, time.perf_counter() - began
 
     def _advance(self, steps: int) -> None:

@@ -20,6 +20,7 @@ from protocols.graphs.references import OutputReference
 from protocols.quantities import Quantity, Time, describe_quantity, is_less, quantity, ratio
 from protocols.running.pace import PROGRESS_NAME, ProgressFile, ns_per_day
 from protocols.running.storage import write_atomically
+from protocols.running.wall import Wall
 from protocols.settings import DynamicsSettings
 from protocols.state import ThermodynamicState
 from workflow_backends.platforms import PlatformChoice, select_platform
@@ -41,6 +42,9 @@ class OpenMMSimulation(Protocol):
 
     When numbers become meaningless, it goes back to its last checkpoint and on with other random numbers,
     once. This, and a device that failed, stand among the incidents of its outputs.
+
+    Shortly before the end of the worker's job it saves a frame and goes on in another one. On the Reference
+    platform it does so between segments only, so that the numbers stay the same.
 
     Parameters
     ----------
@@ -199,6 +203,7 @@ class OpenMMSimulation(Protocol):
             done=store.number_of_frames * plan.steps_a_frame,
             timestep_ps=plan.timestep_ps,
         )
+        wall, exact = Wall(), choice.name == "Reference"
         restarts = 0  # of the present segment
         while store.number_of_frames < plan.frames or checkpoint is None:
             done = store.number_of_frames
@@ -207,7 +212,10 @@ class OpenMMSimulation(Protocol):
                 trajectory.start_piece(done)
             try:
                 engine.start_segment(len(store.segments), checkpoint, restarts)
-                rows, seconds = engine.run(done + 1, frames, plan.steps_a_frame, progress.report, trajectory)
+                rows, seconds = engine.run(
+                    *(done + 1, frames, plan.steps_a_frame, progress.report, trajectory),
+                    must_end=None if exact else wall.is_near,
+                )
             except NotFiniteError as error:
                 if store.restarts + restarts:
                     raise
@@ -218,6 +226,8 @@ class OpenMMSimulation(Protocol):
             piece = None if trajectory is None else trajectory.end_piece()
             store.commit(rows, seconds, engine.platform, checkpoint, piece=piece, restarts=restarts)
             restarts = 0
+            if wall.is_near() and store.number_of_frames < plan.frames:
+                Wall.go_elsewhere()
         return checkpoint
 
 

@@ -25,6 +25,7 @@ from protocols.quantities import (
 )
 from protocols.running.pace import PROGRESS_NAME, ProgressFile, ns_per_day
 from protocols.running.storage import write_atomically
+from protocols.running.wall import Wall
 from protocols.settings import TransportSettings
 from workflow_backends.platforms import select_platform
 from workflow_backends.resources import ComputeResources
@@ -168,6 +169,7 @@ class OpenMMTransportSimulation(Protocol):
             done=len(store.segments) * plan.steps,
             timestep_ps=plan.timestep_ps,
         )
+        wall = Wall()
         while len(store.segments) < number or checkpoint is None:
             first = len(store.segments) * plan.steps
             measured, seconds = engine.measure(
@@ -179,6 +181,8 @@ class OpenMMTransportSimulation(Protocol):
                 _DISPLACEMENTS_NAME: "".join(measured.displacements),
             }
             store.commit([measured.segment], seconds, choice.name, checkpoint, more=more)
+            if wall.is_near() and len(store.segments) < number:
+                Wall.go_elsewhere()
         tables = {
             "segments.csv": _SEGMENTS + store.frames(),
             _STRESS_NAME: f"{_STRESS}\n" + store.frames(_STRESS_NAME),

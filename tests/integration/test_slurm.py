@@ -12,12 +12,22 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 from real_slurm import Slurm, missing
 
-from workflow_backends import ParslSlurmBackend, QueueWorkerResources
+from protocols import OpenMMForceField, Substance, ThermodynamicState
+from protocols.analysis.observables import read_observable
+from protocols.dynamics.observers import Observer
+from protocols.dynamics.simulation import OpenMMSimulation
+from protocols.graphs.protocol import inputs_of
+from protocols.running.execution import execute_in
+from protocols.settings import DynamicsSettings, InteractionSettings
+from protocols.systems.coordinates import BuildCoordinatesPackmol
+from protocols.systems.parameterise import BuildOpenMMSystem
+from workflow_backends import ComputeResources, ParslSlurmBackend, QueueWorkerResources
 from workflow_backends.errors import EngineError, InvalidResourcesError
 
 _ROOT = Path(__file__).parents[2]
@@ -302,23 +312,86 @@ def test_a_canceller_that_was_killed_is_replaced_at_the_end(slurm: Slurm, tmp_pa
     assert slurm.queue() == []
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_work_longer_than_the_wallclock_goes_on_in_further_jobs(slurm: Slurm, tmp_path: Path) -> None:
-    log = tmp_path / "steps"
-    log.touch()
+class _Slow(Observer):
+    """Makes each frame take a while, on any machine."""
 
-    def work() -> int:
-        while (step := len(log.read_text().splitlines())) < 150:
-            with log.open("a") as steps:
-                steps.write(f"{os.environ['SLURM_JOB_ID']}\n")
-            time.sleep(1)
-        return step
+    columns = ("nothing",)
 
-    resources = QueueWorkerResources(wallclock_time_limit="0:01")
-    with ParslSlurmBackend(0, 1, resources, directory=tmp_path) as backend:
-        assert backend.submit_task(work).result(600) == 150
-    assert len(set(log.read_text().split())) >= 2
+    def __init__(self, system: Any) -> None:
+        """Need nothing of it."""
+
+    def values(self, context: Any, state: Any) -> list[float]:
+        time.sleep(0.2)
+        return [0.0]
+
+
+class SlowSimulation(OpenMMSimulation):
+    """At 5 frames a second."""
+
+    observers = (_Slow,)
+
+
+def _argon(directory: Path, seed: int) -> SlowSimulation:
+    packed = execute_in(
+        BuildCoordinatesPackmol(substance=Substance.pure("[Ar]"), number_of_molecules=20, seed=1),
+        directory / "packed",
+        ComputeResources(),
+    )
+    built = execute_in(
+        BuildOpenMMSystem(
+            coordinates_file=packed.coordinates_file,
+            force_field=OpenMMForceField("argon.xml"),
+            interactions=InteractionSettings(cutoff="0.3 nm"),
+        ),
+        directory / "built",
+        ComputeResources(),
+    )
+    return SlowSimulation(
+        system_file=built.system_file,
+        state_file=built.state_file,
+        state=ThermodynamicState(temperature="90 K", pressure="1 bar"),
+        simulated_time="2 ps",
+        dynamics=DynamicsSettings(timestep="2 fs", output_interval="10 fs", segment_time="0.2 ps"),
+        seed=seed,
+    )
+
+
+@pytest.mark.timeout(300)
+def test_simulations_longer_than_the_wallclock_go_on_in_further_jobs(slurm: Slurm, tmp_path: Path) -> None:
+    """40 s of work each, in jobs of 35 s whose last 15 s are left for saving."""
+    cut, exact = (_argon(tmp_path, seed) for seed in (1, 2))
+    resources = QueueWorkerResources(wallclock_time_limit="0:00:35")
+    jobs = tmp_path / "jobs"
+    jobs.touch()
+
+    def execute(
+        protocol: OpenMMSimulation, directory: Path, available_resources: ComputeResources
+    ) -> OpenMMSimulation.Outputs:
+        with jobs.open("a") as file:
+            file.write(f"{directory.name} {os.environ['SLURM_JOB_ID']}\n")
+        if protocol.seed == exact.seed:
+            available_resources = ComputeResources(platform="Reference")
+        outputs: OpenMMSimulation.Outputs = execute_in(protocol, directory, available_resources)
+        return outputs
+
+    with ParslSlurmBackend(0, 2, resources, directory=tmp_path) as backend:
+        running = [
+            backend.options(retries=0).submit_task(execute, protocol, tmp_path / name)
+            for name, protocol in (("cut", cut), ("exact", exact))
+        ]
+        outputs, exact_outputs = (future.result(250) for future in running)
+    assert read_observable(outputs.observables_file, "step")[0].tolist() == list(range(5, 1001, 5))
+    whole = execute_in(
+        OpenMMSimulation(**inputs_of(exact)), tmp_path / "whole", ComputeResources(platform="Reference")
+    )
+    of_both = [
+        file.read_text().splitlines() for file in (exact_outputs.observables_file, whole.observables_file)
+    ]
+    assert [row.rpartition(",")[0] for row in of_both[0]] == of_both[1]  # but for the observer's column
+    ran = [line.split() for line in jobs.read_text().splitlines()]
+    assert min(len({job for name, job in ran if name == which}) for which in ("cut", "exact")) >= 3
+    states = [slurm.run("scontrol", "show", "job", job) for _, job in ran]
+    assert all("JobState=COMPLETED" in state for state in states)  # none was cut off
 
 
 def test_bad_input_is_refused_by_name_and_the_script_is_shown_without_slurm(

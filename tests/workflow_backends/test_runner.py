@@ -203,3 +203,16 @@ def test_a_task_whose_block_is_ended_is_lost_with_it(
 
     threading.Thread(target=end).start()
     assert _failure(_ticket(tmp_path), work).kind == "block lost"
+
+
+def test_the_end_of_a_block_may_be_the_cause_of_another_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def save() -> None:
+        try:
+            raise BlockEndingError("saved")
+        except BlockEndingError as error:
+            raise ValueError("in a member") from error
+
+    _in_a_block(monkeypatch, 30)
+    assert _failure(_ticket(tmp_path), save).kind == "block ends"
