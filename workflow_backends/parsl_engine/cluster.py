@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ParslQueueBackend"]
 
-_HEARTBEAT_S = 5
+_HEARTBEAT_S = 2  # well below the pause that StallProofClock takes for a stop
 _HEARTBEAT_LIMIT_S = 15
 _POLL_MS = 1000
 _POOL = "workers"
