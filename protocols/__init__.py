@@ -47,6 +47,7 @@ from protocols.systems.coordinates import BuildCoordinatesPackmol
 from protocols.systems.forcefield import OpenMMForceField
 from protocols.systems.parameterise import BuildOpenMMSystem
 from protocols.systems.rescaling import ScaleToDensity
+from protocols.systems.sources import ParameterSource
 
 __all__ = [
     "AlchemicalFreeEnergy",
@@ -85,6 +86,7 @@ __all__ = [
     "OpenMMSimulation",
     "OpenMMSlabSimulation",
     "OpenMMTransportSimulation",
+    "ParameterSource",
     "Previous",
     "PropertyResult",
     "Protocol",

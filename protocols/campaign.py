@@ -17,7 +17,7 @@ from protocols.result import PropertyResult
 from protocols.running.run import GraphRun
 from protocols.schedule import Schedule
 from protocols.settings import SimulationSettings
-from protocols.systems.forcefield import OpenMMForceField
+from protocols.systems.sources import ParameterSource
 
 __all__ = ["Campaign"]
 
@@ -43,7 +43,7 @@ class Campaign:
     def __init__(
         self,
         item: Property,
-        force_field: OpenMMForceField,
+        force_field: ParameterSource,
         settings: SimulationSettings,
         limits: Limits,
         directory: Path,

@@ -14,14 +14,14 @@ from protocols.estimation import Estimation
 from protocols.properties.base import Property
 from protocols.result import PropertyResult
 from protocols.settings import SimulationSettings
-from protocols.systems.forcefield import OpenMMForceField
+from protocols.systems.sources import ParameterSource
 
 __all__ = ["aestimate", "estimate"]
 
 
 def estimate(
     properties: Sequence[Property],
-    force_field: OpenMMForceField,
+    force_field: ParameterSource,
     backend: Any = None,
     *,
     directory: Path | str = "estimate",
@@ -71,7 +71,7 @@ def estimate(
 
 async def aestimate(
     properties: Sequence[Property],
-    force_field: OpenMMForceField,
+    force_field: ParameterSource,
     backend: Any = None,
     *,
     directory: Path | str = "estimate",

@@ -21,7 +21,7 @@ from protocols.running.run import ESTIMATES_NAME, GraphRun
 from protocols.running.storage import name_full_disk, write_atomically
 from protocols.running.workers import BackendWorkers, InProcessWorkers, Workers
 from protocols.settings import SimulationSettings
-from protocols.systems.forcefield import OpenMMForceField
+from protocols.systems.sources import ParameterSource
 
 __all__ = ["Estimation"]
 
@@ -35,7 +35,7 @@ class Estimation:
     def __init__(
         self,
         properties: Sequence[Property],
-        force_field: OpenMMForceField,
+        force_field: ParameterSource,
         backend: Any,
         *,
         directory: Path | str,
@@ -147,7 +147,7 @@ def _check(properties: Sequence[Property], force_field: object, backend: Any) ->
     for item in properties:
         if not isinstance(item, Property):
             raise InputError(f"properties: {item!r} is not a property; give Density(substance, state)")
-    if not isinstance(force_field, OpenMMForceField):
+    if not isinstance(force_field, ParameterSource):
         raise InputError(f"force_field: {force_field!r} is not allowed; give OpenMMForceField('tip3p.xml')")
     if backend is not None and not backend.started:
         raise InputError("backend: it is not started; call start() or use it in a with block")

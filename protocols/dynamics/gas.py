@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 import openmm
-from openmm import app, unit
+from openmm import unit
 from pydantic import Field
 
 from protocols.dynamics.simulation import OpenMMSimulation
 from protocols.graphs.protocol import Protocol
 from protocols.running.storage import write_atomically
 from protocols.settings import InteractionSettings
-from protocols.systems.forcefield import OpenMMForceField
-from protocols.systems.parameterise import create_system
+from protocols.systems.constraints import constrained_pairs
 from protocols.systems.particles import degrees_of_freedom
+from protocols.systems.sources import ParameterSource
 from protocols.systems.topology import Molecule, box_topology
 from workflow_backends.resources import ComputeResources
 
@@ -46,6 +46,8 @@ class BuildGasMolecule(Protocol):
         That covers it.
     interactions
         Constraints and masses, as in the liquid.
+    parameters
+        The outputs of the force field's preparations, where it has any.
     seed
         Of the conformer to start from.
 
@@ -56,8 +58,9 @@ class BuildGasMolecule(Protocol):
     """
 
     smiles: str
-    force_field: OpenMMForceField
+    force_field: ParameterSource
     interactions: InteractionSettings = InteractionSettings()
+    parameters: tuple[ParameterSource, ...] = ()
     seed: Annotated[int, Field(ge=1, lt=2**31)] = 1
 
     class Outputs(Protocol.Outputs):
@@ -76,7 +79,9 @@ class BuildGasMolecule(Protocol):
 
     def execute(self, directory: Path, available_resources: ComputeResources) -> Outputs:  # noqa: ARG002
         """Write ``system.xml`` and ``state.xml``."""
-        context = molecule_in_vacuum(self.smiles, self.force_field, self.interactions, self.seed)
+        context = molecule_in_vacuum(
+            self.smiles, self.force_field.completed(self.parameters), self.interactions, self.seed
+        )
         openmm.LocalEnergyMinimizer.minimize(context)
         outputs = self.Outputs(
             system_file=Path(directory) / "system.xml", state_file=Path(directory) / "state.xml"
@@ -98,12 +103,15 @@ class OpenMMGasSimulation(OpenMMSimulation):
 
 @lru_cache(maxsize=1000)
 def rigid_energy(
-    smiles: str, force_field: OpenMMForceField, interactions: InteractionSettings
+    smiles: str, force_field: ParameterSource, interactions: InteractionSettings
 ) -> float | None:
     """Return the potential energy in kJ/mol of a molecule without internal degrees of freedom, else None.
 
     It is 0 for a single site and for common water models, whose sites do not interact within a molecule.
+    None, too, for a molecule whose parameters are not known before the run.
     """
+    if force_field.preparations(smiles):
+        return None
     context = molecule_in_vacuum(smiles, force_field, interactions, seed=1)
     if _is_flexible(context.getSystem()):
         return None
@@ -113,9 +121,12 @@ def rigid_energy(
 
 @lru_cache(maxsize=1000)
 def free_degrees_of_freedom(
-    smiles: str, force_field: OpenMMForceField, interactions: InteractionSettings
+    smiles: str, force_field: ParameterSource, interactions: InteractionSettings
 ) -> int:
     """Return the degrees of freedom of a free molecule after constraints: 3 for argon, 6 for rigid water."""
+    if force_field.preparations(smiles):
+        topology = box_topology([(Molecule.from_smiles(smiles), 1)])
+        return 3 * int(topology.getNumAtoms()) - len(constrained_pairs(topology, interactions))
     return degrees_of_freedom(molecule_in_vacuum(smiles, force_field, interactions, seed=1).getSystem())
 
 
@@ -127,18 +138,19 @@ def _is_flexible(system: Any) -> bool:
 
 
 def molecule_in_vacuum(
-    smiles: str, force_field: OpenMMForceField, interactions: InteractionSettings, seed: int
+    smiles: str, force_field: ParameterSource, interactions: InteractionSettings, seed: int
 ) -> Any:
     """Return a Context of the molecule that has positions and obeys constraints."""
     molecule = Molecule.from_smiles(smiles, seed)
-    modeller = app.Modeller(box_topology([(molecule, 1)]), molecule.positions * unit.nanometer)
-    modeller.addExtraParticles(force_field.load())
+    system, _, positions = force_field.parameterised(
+        box_topology([(molecule, 1)]), molecule.positions * unit.nanometer, interactions, periodic=False
+    )
     context = openmm.Context(
-        create_system(force_field.load(), modeller.topology, interactions, app.NoCutoff),
+        system,
         openmm.VerletIntegrator(0.001),
         openmm.Platform.getPlatformByName(_PLATFORM),
     )
-    context.setPositions(modeller.positions)
+    context.setPositions(positions)
     context.applyConstraints(_CONSTRAINT_TOLERANCE)
     context.computeVirtualSites()
     return context

@@ -22,7 +22,7 @@ __all__ = ["ENTRY_POINT_GROUP", "find_class", "name_of", "shipped_classes"]
 
 ENTRY_POINT_GROUP = "estimate_properties.protocols"
 
-# Where the protocols of this package are; imported when one is asked for.
+# Where the protocols of this package are, and its sources of parameters; imported when one is asked for.
 _MODULES = (
     "protocols.systems.alchemy",
     "protocols.analysis.observables",
@@ -34,6 +34,7 @@ _MODULES = (
     "protocols.running.groups",
     "protocols.analysis.interface",
     "protocols.dynamics.minimisation",
+    "protocols.systems.forcefield",
     "protocols.systems.parameterise",
     "protocols.systems.rescaling",
     "protocols.dynamics.simulation",

@@ -15,7 +15,7 @@ from protocols.settings import SimulationSettings
 from protocols.state import ThermodynamicState
 from protocols.substance import Role, Substance
 from protocols.systems.alchemy import BuildAlchemicalSystem
-from protocols.systems.forcefield import OpenMMForceField
+from protocols.systems.sources import ParameterSource, preparations
 
 __all__ = ["liquid_windows", "vacuum_windows"]
 
@@ -24,7 +24,7 @@ def liquid_windows(
     substance: Substance,
     state: ThermodynamicState,
     states: tuple[AlchemicalState, ...],
-    force_field: OpenMMForceField,
+    force_field: ParameterSource,
     settings: SimulationSettings,
     *,
     rounds: Sequence[int] | None = None,
@@ -79,7 +79,7 @@ def vacuum_windows(
     smiles: str,
     state: ThermodynamicState,
     states: tuple[AlchemicalState, ...],
-    force_field: OpenMMForceField,
+    force_field: ParameterSource,
     settings: SimulationSettings,
     *,
     rounds: Sequence[int] | None = None,
@@ -102,6 +102,7 @@ def vacuum_windows(
             smiles=smiles,
             force_field=force_field,
             interactions=gas.interactions,
+            parameters=preparations(force_field, [smiles]),
             seed=derived_seed(gas.seed, "conformer", number),
         )
         for number in range(len(counts))

@@ -18,7 +18,7 @@ from protocols.quantities import AnyQuantity, Quantity, describe_quantity, regis
 from protocols.settings import SimulationSettings
 from protocols.state import ThermodynamicState
 from protocols.substance import Substance
-from protocols.systems.forcefield import OpenMMForceField
+from protocols.systems.sources import ParameterSource
 
 __all__ = ["Property", "PropertyWorkflow", "Replicas", "Runs"]
 
@@ -110,7 +110,7 @@ class Property(Model, ABC):
 
     @abstractmethod
     def workflow(
-        self, force_field: OpenMMForceField, settings: SimulationSettings, rounds: Sequence[int] | None = None
+        self, force_field: ParameterSource, settings: SimulationSettings, rounds: Sequence[int] | None = None
     ) -> PropertyWorkflow:
         """Return the protocols that compute the property.
 

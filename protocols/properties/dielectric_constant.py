@@ -11,7 +11,7 @@ from protocols.properties.base import PropertyWorkflow
 from protocols.properties.response import ResponseProperty
 from protocols.settings import SimulationSettings
 from protocols.substance import net_charge
-from protocols.systems.forcefield import OpenMMForceField
+from protocols.systems.sources import ParameterSource
 
 __all__ = ["DielectricConstant"]
 
@@ -39,7 +39,7 @@ class DielectricConstant(ResponseProperty):
     response: ClassVar[Response] = Response.dielectric_constant
 
     def workflow(
-        self, force_field: OpenMMForceField, settings: SimulationSettings, rounds: Sequence[int] | None = None
+        self, force_field: ParameterSource, settings: SimulationSettings, rounds: Sequence[int] | None = None
     ) -> PropertyWorkflow:
         """Return the estimate from replicas at constant pressure, those of the density."""
         for component in self.substance.components:

@@ -15,7 +15,7 @@ from protocols.properties.transport import transport_segments
 from protocols.settings import SimulationSettings
 from protocols.state import ThermodynamicState
 from protocols.substance import Substance, canonical_smiles
-from protocols.systems.forcefield import OpenMMForceField
+from protocols.systems.sources import ParameterSource
 
 __all__ = ["SelfDiffusion"]
 
@@ -71,7 +71,7 @@ class SelfDiffusion(Property):
         return self
 
     def workflow(
-        self, force_field: OpenMMForceField, settings: SimulationSettings, rounds: Sequence[int] | None = None
+        self, force_field: ParameterSource, settings: SimulationSettings, rounds: Sequence[int] | None = None
     ) -> PropertyWorkflow:
         """Return the average over segments of constant energy, those of the viscosity."""
         segments = transport_segments(self, force_field, settings, rounds)

@@ -11,7 +11,7 @@ from protocols.quantities import quantity
 from protocols.randomness import derived_seed
 from protocols.settings import SimulationSettings
 from protocols.state import ThermodynamicState
-from protocols.systems.forcefield import OpenMMForceField
+from protocols.systems.sources import ParameterSource, preparations
 
 __all__ = ["gas_replicas", "gas_settings"]
 
@@ -24,7 +24,7 @@ _SEGMENT = quantity("200 ps")
 def gas_replicas(
     smiles: str,
     state: ThermodynamicState,
-    force_field: OpenMMForceField,
+    force_field: ParameterSource,
     settings: SimulationSettings,
     rounds: Sequence[int] | None = None,
 ) -> Replicas:
@@ -64,13 +64,14 @@ def _equilibrated(
     number: int,
     smiles: str,
     state: ThermodynamicState,
-    force_field: OpenMMForceField,
+    force_field: ParameterSource,
     settings: SimulationSettings,
 ) -> OpenMMGasSimulation:
     built = BuildGasMolecule(
         smiles=smiles,
         force_field=force_field,
         interactions=settings.interactions,
+        parameters=preparations(force_field, [smiles]),
         seed=derived_seed(settings.seed, "conformer", number),
     )
     return OpenMMGasSimulation(

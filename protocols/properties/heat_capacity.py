@@ -13,7 +13,7 @@ from protocols.properties.base import Replicas
 from protocols.properties.temperature_derivative import TemperatureDerivative
 from protocols.quantities import Quantity, registry
 from protocols.settings import SimulationSettings
-from protocols.systems.forcefield import OpenMMForceField
+from protocols.systems.sources import ParameterSource
 
 __all__ = ["IsobaricHeatCapacity"]
 
@@ -49,7 +49,7 @@ class IsobaricHeatCapacity(TemperatureDerivative):
         """Return the molar enthalpy without kinetic energy."""
         return average_enthalpy(simulations, molecules, pressure)
 
-    def constant(self, force_field: OpenMMForceField, settings: SimulationSettings) -> Quantity:
+    def constant(self, force_field: ParameterSource, settings: SimulationSettings) -> Quantity:
         """Return the part of the kinetic energy."""
         fractions = self.substance.mole_fractions(settings.number_of_molecules)
         freedom = sum(

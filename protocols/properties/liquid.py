@@ -17,8 +17,8 @@ from protocols.settings import SimulationSettings
 from protocols.state import ThermodynamicState
 from protocols.substance import Substance, net_charge
 from protocols.systems.coordinates import BuildCoordinatesPackmol
-from protocols.systems.forcefield import OpenMMForceField
 from protocols.systems.parameterise import BuildOpenMMSystem
+from protocols.systems.sources import ParameterSource, preparations
 from protocols.systems.topology import Molecule
 
 __all__ = [
@@ -35,7 +35,7 @@ __all__ = [
 def liquid_replicas(
     substance: Substance,
     state: ThermodynamicState,
-    force_field: OpenMMForceField,
+    force_field: ParameterSource,
     settings: SimulationSettings,
     rounds: Sequence[int] | None = None,
 ) -> tuple[tuple[OpenMMSimulation, ...], ...]:
@@ -65,7 +65,7 @@ def liquid_replicas(
 def equilibrated_liquids(
     substance: Substance,
     state: ThermodynamicState,
-    force_field: OpenMMForceField,
+    force_field: ParameterSource,
     settings: SimulationSettings,
     replicas: int,
 ) -> list[OpenMMSimulation]:
@@ -81,7 +81,7 @@ def equilibrated_liquids(
 
 # Sweeps over states ask for the same box again and again.
 @lru_cache(maxsize=1000)
-def check_liquid(substance: Substance, force_field: OpenMMForceField, settings: SimulationSettings) -> None:
+def check_liquid(substance: Substance, force_field: ParameterSource, settings: SimulationSettings) -> None:
     """Raise InputError if the force field does not cover it, or its box is too small for the cutoff."""
     for component in substance.components:
         force_field.check_covers(component.smiles)
@@ -110,13 +110,14 @@ def _packing_density(substance: Substance, settings: SimulationSettings) -> Quan
 
 @lru_cache(maxsize=1000)
 def relaxed_box(
-    number: int, substance: Substance, force_field: OpenMMForceField, settings: SimulationSettings
+    number: int, substance: Substance, force_field: ParameterSource, settings: SimulationSettings
 ) -> tuple[BuildOpenMMSystem, OpenMMEnergyMinimisation]:
     """Return the protocols that give one replica, by its number, its system and its first state."""
     built = BuildOpenMMSystem(
         coordinates_file=packed_liquid(number, substance, settings).output.coordinates_file,
         force_field=force_field,
         interactions=settings.interactions,
+        parameters=preparations(force_field, [component.smiles for component in substance.components]),
     )
     relaxed = OpenMMEnergyMinimisation(
         system_file=built.output.system_file, state_file=built.output.state_file
@@ -138,7 +139,7 @@ def equilibrated_liquid(
     number: int,
     substance: Substance,
     state: ThermodynamicState,
-    force_field: OpenMMForceField,
+    force_field: ParameterSource,
     settings: SimulationSettings,
 ) -> OpenMMSimulation:
     """Return the simulation that equilibrates one replica, by its number from 0."""

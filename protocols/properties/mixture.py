@@ -14,7 +14,7 @@ from protocols.properties.liquid import liquid_replicas
 from protocols.quantities import Quantity
 from protocols.settings import SimulationSettings
 from protocols.substance import Substance
-from protocols.systems.forcefield import OpenMMForceField
+from protocols.systems.sources import ParameterSource
 
 __all__ = ["PropertyOfMixing"]
 
@@ -32,7 +32,7 @@ class PropertyOfMixing(Property):
         """Return an average of one liquid, and the factor that makes it one per mole of molecules."""
 
     def workflow(
-        self, force_field: OpenMMForceField, settings: SimulationSettings, rounds: Sequence[int] | None = None
+        self, force_field: ParameterSource, settings: SimulationSettings, rounds: Sequence[int] | None = None
     ) -> PropertyWorkflow:
         """Return the weighted sum of averages over the mixture and over each pure component."""
         applied_pressure(self)

@@ -10,7 +10,7 @@ from protocols.properties.averages import applied_pressure, tables
 from protocols.properties.base import Property, PropertyWorkflow
 from protocols.properties.liquid import liquid_replicas
 from protocols.settings import SimulationSettings
-from protocols.systems.forcefield import OpenMMForceField
+from protocols.systems.sources import ParameterSource
 
 __all__ = ["ResponseProperty"]
 
@@ -22,7 +22,7 @@ class ResponseProperty(Property):
     """Which one."""
 
     def workflow(
-        self, force_field: OpenMMForceField, settings: SimulationSettings, rounds: Sequence[int] | None = None
+        self, force_field: ParameterSource, settings: SimulationSettings, rounds: Sequence[int] | None = None
     ) -> PropertyWorkflow:
         """Return the estimate from replicas at constant pressure, those of the density."""
         applied_pressure(self)

@@ -22,7 +22,8 @@ from protocols.quantities import quantity
 from protocols.settings import InteractionSettings, SimulationSettings
 from protocols.substance import Component, net_charge
 from protocols.systems.alchemy import check_alchemy, load_alchemy
-from protocols.systems.forcefield import OpenMMForceField
+from protocols.systems.sources import ParameterSource
+from protocols.systems.topology import Molecule
 
 __all__ = ["SolvationFreeEnergy"]
 
@@ -56,7 +57,7 @@ class SolvationFreeEnergy(Property):
     unit: ClassVar[str] = "kJ/mol"
 
     def workflow(
-        self, force_field: OpenMMForceField, settings: SimulationSettings, rounds: Sequence[int] | None = None
+        self, force_field: ParameterSource, settings: SimulationSettings, rounds: Sequence[int] | None = None
     ) -> PropertyWorkflow:
         """Return the free energy from windows of the solution, less that from windows of the solute alone."""
         solute = self._solute().smiles
@@ -101,15 +102,19 @@ class SolvationFreeEnergy(Property):
 
 @lru_cache(maxsize=1000)
 def _charges(
-    smiles: str, force_field: OpenMMForceField, interactions: InteractionSettings
+    smiles: str, force_field: ParameterSource, interactions: InteractionSettings
 ) -> tuple[bool, bool]:
     """Return whether a solute has charges, and whether any two of them interact with each other.
+
+    Both may be so of a solute whose parameters are not known before the run.
 
     Raises
     ------
     InputError
         They sum to more than rounding, or the solute cannot be made to vanish.
     """
+    if force_field.preparations(smiles):
+        return True, len(Molecule.from_smiles(smiles).elements) > 1
     context = molecule_in_vacuum(smiles, force_field, interactions, seed=1)  # the System lives as long
     system = context.getSystem()
     number = system.getNumParticles()

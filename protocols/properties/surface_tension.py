@@ -14,7 +14,7 @@ from protocols.properties.liquid import equilibrated_liquids, production
 from protocols.randomness import derived_seed
 from protocols.settings import SimulationSettings
 from protocols.state import ThermodynamicState
-from protocols.systems.forcefield import OpenMMForceField
+from protocols.systems.sources import ParameterSource
 
 __all__ = ["SurfaceTension"]
 
@@ -43,7 +43,7 @@ class SurfaceTension(Property):
     unit: ClassVar[str] = "mN/m"
 
     def workflow(
-        self, force_field: OpenMMForceField, settings: SimulationSettings, rounds: Sequence[int] | None = None
+        self, force_field: ParameterSource, settings: SimulationSettings, rounds: Sequence[int] | None = None
     ) -> PropertyWorkflow:
         """Return the average over slabs, each from an equilibrated liquid of its own."""
         applied_pressure(self)

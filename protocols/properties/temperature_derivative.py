@@ -18,7 +18,7 @@ from protocols.properties.response import ResponseProperty
 from protocols.quantities import Quantity, Temperature, describe_quantity, is_less, quantity, registry
 from protocols.settings import SimulationSettings
 from protocols.state import ThermodynamicState
-from protocols.systems.forcefield import OpenMMForceField
+from protocols.systems.sources import ParameterSource
 
 __all__ = ["TemperatureDerivative"]
 
@@ -53,14 +53,14 @@ class TemperatureDerivative(ResponseProperty):
 
     def constant(
         self,
-        force_field: OpenMMForceField,  # noqa: ARG002
+        force_field: ParameterSource,  # noqa: ARG002
         settings: SimulationSettings,  # noqa: ARG002
     ) -> Quantity | None:
         """Return what is added to the difference."""
         return None
 
     def workflow(
-        self, force_field: OpenMMForceField, settings: SimulationSettings, rounds: Sequence[int] | None = None
+        self, force_field: ParameterSource, settings: SimulationSettings, rounds: Sequence[int] | None = None
     ) -> PropertyWorkflow:
         """Return the estimate from fluctuations, or the difference between liquids at two temperatures."""
         if self.method == "fluctuations":

@@ -18,9 +18,9 @@ from protocols.randomness import derived_seed
 from protocols.settings import SimulationSettings
 from protocols.state import ThermodynamicState
 from protocols.substance import Substance
-from protocols.systems.forcefield import OpenMMForceField
 from protocols.systems.parameterise import BuildOpenMMSystem
 from protocols.systems.rescaling import ScaleToDensity
+from protocols.systems.sources import ParameterSource, preparations
 
 __all__ = ["Segments", "transport_segments"]
 
@@ -50,7 +50,7 @@ class Segments(NamedTuple):
 
 def transport_segments(
     item: Property,
-    force_field: OpenMMForceField,
+    force_field: ParameterSource,
     settings: SimulationSettings,
     rounds: Sequence[int] | None = None,
 ) -> Segments:
@@ -97,7 +97,7 @@ def transport_segments(
 
 
 def _equilibrated(
-    item: Property, force_field: OpenMMForceField, settings: SimulationSettings, replicas: int
+    item: Property, force_field: ParameterSource, settings: SimulationSettings, replicas: int
 ) -> list[OpenMMSimulation]:
     """Return, for each replica, the simulation at constant volume whose end segments start from."""
     substance, state = item.substance, item.state
@@ -121,13 +121,14 @@ def _equilibrated(
 
 
 def _precise_system(
-    number: int, substance: Substance, force_field: OpenMMForceField, settings: SimulationSettings
+    number: int, substance: Substance, force_field: ParameterSource, settings: SimulationSettings
 ) -> BuildOpenMMSystem:
     tolerance = min(_EWALD, settings.ewald_error_tolerance)
     return BuildOpenMMSystem(
         coordinates_file=packed_liquid(number, substance, settings).output.coordinates_file,
         force_field=force_field,
         interactions=settings.interactions.model_copy(update={"ewald_error_tolerance": tolerance}),
+        parameters=preparations(force_field, [component.smiles for component in substance.components]),
     )
 
 

@@ -17,7 +17,7 @@ from protocols.properties.gas import gas_replicas
 from protocols.properties.liquid import liquid_replicas
 from protocols.quantities import Quantity, quantity, registry
 from protocols.settings import SimulationSettings
-from protocols.systems.forcefield import OpenMMForceField
+from protocols.systems.sources import ParameterSource
 
 __all__ = ["EnthalpyOfVaporization"]
 
@@ -48,7 +48,7 @@ class EnthalpyOfVaporization(Property):
     unit: ClassVar[str] = "kJ/mol"
 
     def workflow(
-        self, force_field: OpenMMForceField, settings: SimulationSettings, rounds: Sequence[int] | None = None
+        self, force_field: ParameterSource, settings: SimulationSettings, rounds: Sequence[int] | None = None
     ) -> PropertyWorkflow:
         """Return the sum of the liquid's enthalpy and the gas's energy, from simulations of their own."""
         pressure = applied_pressure(self)

@@ -8,7 +8,7 @@ from typing import ClassVar
 from protocols.properties.base import Property, PropertyWorkflow
 from protocols.properties.transport import transport_segments
 from protocols.settings import SimulationSettings
-from protocols.systems.forcefield import OpenMMForceField
+from protocols.systems.sources import ParameterSource
 
 __all__ = ["ShearViscosity"]
 
@@ -34,7 +34,7 @@ class ShearViscosity(Property):
     unit: ClassVar[str] = "mPa*s"
 
     def workflow(
-        self, force_field: OpenMMForceField, settings: SimulationSettings, rounds: Sequence[int] | None = None
+        self, force_field: ParameterSource, settings: SimulationSettings, rounds: Sequence[int] | None = None
     ) -> PropertyWorkflow:
         """Return the average over segments of constant energy, those of the diffusion."""
         segments = transport_segments(self, force_field, settings, rounds)

@@ -17,6 +17,9 @@ from pydantic_core import CoreSchema, core_schema
 
 from protocols.errors import InputError
 from protocols.model import Model
+from protocols.settings import InteractionSettings
+from protocols.systems.interactions import CONSTRAINTS, md_value, set_interactions
+from protocols.systems.sources import Parameterised, ParameterSource
 from protocols.systems.topology import Molecule, box_topology
 
 __all__ = ["ForceFieldFile", "OpenMMForceField"]
@@ -41,7 +44,7 @@ class ForceFieldFile(Model):
         return {"sha256": hashlib.sha256(self.xml.encode()).hexdigest()}
 
 
-class OpenMMForceField(Model):
+class OpenMMForceField(ParameterSource):
     """One or several OpenMM force-field XML files, bundled with OpenMM or with this package, or the user's.
 
     An input that takes a force field takes a name or a list of names too, whose files are read at once.
@@ -106,6 +109,23 @@ class OpenMMForceField(Model):
             raise InputError(
                 f"force_field: {self} does not cover {smiles} ({problem}); add a file with its residue"
             )
+
+    def parameterised(
+        self, topology: Any, positions: Any, interactions: InteractionSettings, *, periodic: bool
+    ) -> Parameterised:
+        """Return an OpenMM System of molecules, with the virtual sites of the force field."""
+        modeller = app.Modeller(topology, positions)
+        modeller.addExtraParticles(self.load())
+        system = self.load().createSystem(
+            modeller.topology,
+            nonbondedMethod=app.PME if periodic else app.NoCutoff,
+            nonbondedCutoff=md_value(interactions.cutoff, "nm"),
+            constraints=CONSTRAINTS[interactions.constraints],
+            rigidWater=interactions.rigid_water,
+            hydrogenMass=md_value(interactions.hydrogen_mass, "dalton"),
+        )
+        set_interactions(system, interactions, periodic=periodic)
+        return Parameterised(system, modeller.topology, modeller.positions)
 
     def __str__(self) -> str:
         return " + ".join(dict.fromkeys(file.name for file in self.files))

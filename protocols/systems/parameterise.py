@@ -10,15 +10,12 @@ import openmm
 from openmm import app, unit
 
 from protocols.graphs.protocol import Protocol
-from protocols.quantities import Quantity
 from protocols.running.storage import write_atomically
 from protocols.settings import InteractionSettings, check_cutoff
-from protocols.systems.forcefield import OpenMMForceField
+from protocols.systems.sources import ParameterSource
 from workflow_backends.resources import ComputeResources
 
-__all__ = ["BuildOpenMMSystem", "create_system"]
-
-_CONSTRAINTS = {"HBonds": app.HBonds, "AllBonds": app.AllBonds, "HAngles": app.HAngles, None: None}
+__all__ = ["BuildOpenMMSystem"]
 
 
 class BuildOpenMMSystem(Protocol):
@@ -34,6 +31,8 @@ class BuildOpenMMSystem(Protocol):
         That covers every residue.
     interactions
         Cutoff, long-range correction, constraints, ...
+    parameters
+        The outputs of the force field's preparations, where it has any.
 
     Raises
     ------
@@ -42,8 +41,9 @@ class BuildOpenMMSystem(Protocol):
     """
 
     coordinates_file: Path
-    force_field: OpenMMForceField
+    force_field: ParameterSource
     interactions: InteractionSettings = InteractionSettings()
+    parameters: tuple[ParameterSource, ...] = ()
 
     class Outputs(Protocol.Outputs):
         """What a simulation starts from.
@@ -67,65 +67,20 @@ class BuildOpenMMSystem(Protocol):
         coordinates = app.PDBxFile(str(self.coordinates_file))
         edges = coordinates.topology.getUnitCellDimensions().value_in_unit(unit.nanometer)
         check_cutoff(self.interactions.cutoff, min(edges), f"the box of {self.coordinates_file.name}")
-        force_field = self.force_field.load()
-        modeller = app.Modeller(coordinates.topology, coordinates.positions)
-        modeller.addExtraParticles(force_field)
-        system = create_system(force_field, modeller.topology, self.interactions, app.PME)
-        _spare_ewald(system, self.interactions)
+        source = self.force_field.completed(self.parameters)
+        system, topology, positions = source.parameterised(
+            coordinates.topology, coordinates.positions, self.interactions, periodic=True
+        )
         outputs = self.Outputs(
             system_file=Path(directory) / "system.xml",
             state_file=Path(directory) / "state.xml",
             topology_file=Path(directory) / "topology.pdb",
         )
-        state = _with_virtual_sites(system, modeller.positions)
+        state = _with_virtual_sites(system, positions)
         write_atomically(outputs.system_file, openmm.XmlSerializer.serialize(system))
         write_atomically(outputs.state_file, openmm.XmlSerializer.serialize(state))
-        write_atomically(outputs.topology_file, _pdb(modeller.topology, state.getPositions()))
+        write_atomically(outputs.topology_file, _pdb(topology, state.getPositions()))
         return outputs
-
-
-def create_system(force_field: Any, topology: Any, interactions: InteractionSettings, method: Any) -> Any:
-    """Return the OpenMM System of a topology.
-
-    Parameters
-    ----------
-    force_field
-        OpenMM's.
-    topology
-        With virtual sites.
-    interactions
-        Cutoff, constraints, ...
-    method
-        For non-bonded interactions, such as ``app.PME`` or ``app.NoCutoff``.
-    """
-    return force_field.createSystem(
-        topology,
-        nonbondedMethod=method,
-        nonbondedCutoff=_md_value(interactions.cutoff, "nm"),
-        switchDistance=_md_value(interactions.switching_distance, "nm"),
-        useDispersionCorrection=interactions.long_range_correction,
-        ewaldErrorTolerance=interactions.ewald_error_tolerance,
-        constraints=_CONSTRAINTS[interactions.constraints],
-        rigidWater=interactions.rigid_water,
-        hydrogenMass=_md_value(interactions.hydrogen_mass, "dalton"),
-    )
-
-
-def _spare_ewald(system: Any, interactions: InteractionSettings) -> None:
-    """Set the correction, which not every force field passes on, and leave out Ewald sums over zeros."""
-    for force in system.getForces():
-        if isinstance(force, openmm.NonbondedForce):
-            force.setUseDispersionCorrection(interactions.long_range_correction)
-            if not _has_charges(force):
-                force.setNonbondedMethod(openmm.NonbondedForce.CutoffPeriodic)
-
-
-def _md_value(value: Quantity | None, unit_name: str) -> float | None:
-    return None if value is None else float(value.to(unit_name).magnitude)
-
-
-def _has_charges(force: Any) -> bool:
-    return any(force.getParticleParameters(i)[0]._value != 0 for i in range(force.getNumParticles()))
 
 
 def _with_virtual_sites(system: Any, positions: Any) -> Any:
