@@ -208,13 +208,9 @@ class AverageDiffusion(Protocol):
         return registry.Quantity(error, _DIFFUSION_UNIT)
 
     def _details(self, in_box: SeriesEstimate) -> dict[str, Quantity]:
-        details = {"D_PBC": registry.Quantity(in_box.mean, _DIFFUSION_UNIT), "viscosity": self.viscosity}
-        for name, error in (
-            ("D_PBC", _error(in_box, _DIFFUSION_UNIT)),
-            ("viscosity", self.viscosity_error),
-        ):
-            if error is not None:
-                details[f"{name} standard error"] = error
+        details = _with_error("D_PBC", in_box, _DIFFUSION_UNIT) | {"viscosity": self.viscosity}
+        if self.viscosity_error is not None:
+            details["viscosity standard error"] = self.viscosity_error
         return details
 
 
@@ -270,18 +266,24 @@ def _why_still_changing(replicas: Sequence[_Array]) -> str:
 
 def _conditions(segments_files: ObservablesFiles) -> dict[str, Quantity]:
     """Return temperature and pressure of the segments, and how well they kept their energy."""
-    temperatures = np.concatenate(_per_segment(segments_files, "temperature"))
+    temperatures = _per_segment(segments_files, "temperature")
     drifts = np.concatenate(_per_segment(segments_files, "energy drift"))
-    pressures = np.concatenate(_per_segment(segments_files, "pressure"))
+    pooled = np.concatenate(temperatures)
     return {
-        "temperature": registry.Quantity(float(temperatures.mean()), "kelvin"),
-        "lowest temperature of a segment": registry.Quantity(float(temperatures.min()), "kelvin"),
-        "highest temperature of a segment": registry.Quantity(float(temperatures.max()), "kelvin"),
+        **_with_error("temperature", independent_mean(temperatures), "kelvin"),
+        "lowest temperature of a segment": registry.Quantity(float(pooled.min()), "kelvin"),
+        "highest temperature of a segment": registry.Quantity(float(pooled.max()), "kelvin"),
         "largest energy drift of a segment": registry.Quantity(
             float(drifts[np.abs(drifts).argmax()]), "kelvin"
         ),
-        "pressure": registry.Quantity(float(pressures.mean()), "bar"),
+        **_with_error("pressure", independent_mean(_per_segment(segments_files, "pressure")), "bar"),
     }
+
+
+def _with_error(name: str, estimate: SeriesEstimate, unit: str) -> dict[str, Quantity]:
+    """Return a value as a detail and, where there is one, its standard error as another."""
+    details, error = {name: registry.Quantity(estimate.mean, unit)}, _error(estimate, unit)
+    return details if error is None else details | {f"{name} standard error": error}
 
 
 def _write_curve(file: Path, name: str, unit: str, lags: _Array, replicas: Sequence[_Array]) -> None:

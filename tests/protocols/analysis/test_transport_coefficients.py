@@ -25,7 +25,7 @@ def table(file, header, rows):
 
 
 def segments_table(file, number):
-    rows = [(i, 299 + i % 3, 0.01 * i, 50, VOLUME) for i in range(number)]
+    rows = [(i, 299 + i % 3, 0.01 * i, 40 + 10 * (i % 3), VOLUME) for i in range(number)]
     header = "segment,temperature (K),energy drift (K),pressure (bar),volume (nm^3)"
     return table(file, header, rows)
 
@@ -67,6 +67,9 @@ def test_the_viscosity_of_a_known_stress(tmp_path):
     assert outputs.n_effective == 24
     assert outputs.details["cutoff"].magnitude == pytest.approx(2.0)
     assert outputs.details["temperature"].magnitude == pytest.approx(300)
+    assert outputs.details["temperature standard error"].magnitude == pytest.approx(0.170, rel=0.06)
+    assert outputs.details["pressure"].magnitude == pytest.approx(50)
+    assert outputs.details["pressure standard error"].magnitude == pytest.approx(1.70, rel=0.06)
     assert outputs.details["lowest temperature of a segment"].magnitude == 299
     assert outputs.details["largest energy drift of a segment"].magnitude == pytest.approx(0.11)
     curve = np.loadtxt(outputs.curve_file, delimiter=",", skiprows=1)
