@@ -1,4 +1,4 @@
-"""kill -9 at random moments: no frame is lost, doubled or mixed."""
+"""kill -9 at random moments: no frame and no segment is lost, doubled or mixed."""
 
 import os
 import random
@@ -21,7 +21,7 @@ from protocols.systems.parameterise import BuildOpenMMSystem
 from workflow_backends.resources import ComputeResources
 
 SCRIPT = Path(__file__).with_name("simulation_to_kill.py")
-FRAMES, STEPS_A_FRAME = 240, 20
+FRAMES, STEPS_A_FRAME, SEGMENTS = 240, 20, 12
 
 
 @pytest.fixture(scope="module")
@@ -44,20 +44,20 @@ def inputs(tmp_path_factory):
     return home
 
 
-def start(inputs, directory, trajectory):
+def start(inputs, directory, what):
     return subprocess.Popen(
-        [sys.executable, str(SCRIPT), str(inputs), str(directory), trajectory],
+        [sys.executable, str(SCRIPT), str(inputs), str(directory), what],
         env=os.environ | {"PYTHONPATH": str(SCRIPT.parents[2])},
     )
 
 
-def finish_under_fire(inputs, directory, seed, trajectory):
+def finish_under_fire(inputs, directory, seed, what):
     """Run until it finishes, killed at random moments after it began to step; return the number of kills."""
     rng, kills = random.Random(seed), 0
     segments = directory / "segments"
     while True:
         before = len(list(segments.glob("*"))) if segments.exists() else 0
-        process = start(inputs, directory, trajectory)
+        process = start(inputs, directory, what)
         while process.poll() is None and len(list(segments.glob("*"))) <= before:
             time.sleep(0.002)
         time.sleep(rng.uniform(0, 0.15))
@@ -69,16 +69,23 @@ def finish_under_fire(inputs, directory, seed, trajectory):
         kills += 1
 
 
-def run_and_compare(inputs, tmp_path, seed, trajectory="dcd"):
+def killed_run(inputs, tmp_path, seed, what, names):
+    """Compare files of a run under fire with those of a quiet one; return its directory."""
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    assert start(inputs, whole, trajectory).wait() == 0
-    kills = finish_under_fire(inputs, killed, seed, trajectory)
+    assert start(inputs, whole, what).wait() == 0
+    kills = finish_under_fire(inputs, killed, seed, what)
     print(f"seed {seed}: {kills} kills of a simulation")
     assert kills >= 3
+    for name in names:
+        assert (killed / name).read_bytes() == (whole / name).read_bytes()
+    return killed
+
+
+def run_and_compare(inputs, tmp_path, seed, trajectory="dcd"):
+    names = ("observables.csv", "state.xml", f"trajectory.{trajectory}")
+    killed = killed_run(inputs, tmp_path, seed, trajectory, names)
     steps, _ = read_observable(killed / "observables.csv", "step")
     assert steps.tolist() == [STEPS_A_FRAME * frame for frame in range(1, FRAMES + 1)]
-    for name in ("observables.csv", "state.xml", f"trajectory.{trajectory}"):
-        assert (killed / name).read_bytes() == (whole / name).read_bytes()
     frames = mdtraj.load(str(killed / f"trajectory.{trajectory}"), top=str(killed / "topology.pdb"))
     volume, _ = read_observable(killed / "observables.csv", "volume")
     assert np.allclose(frames.unitcell_volumes, volume[2::3], rtol=1e-6)
@@ -87,6 +94,13 @@ def run_and_compare(inputs, tmp_path, seed, trajectory="dcd"):
 @pytest.mark.parametrize("trajectory", ["dcd", "xtc"])
 def test_killed_again_and_again_it_ends_as_if_it_had_not_been(inputs, tmp_path, trajectory):
     run_and_compare(inputs, tmp_path, 1, trajectory)
+
+
+def test_segments_of_constant_energy_survive_kills_too(inputs, tmp_path):
+    names = ("segments.csv", "stress.csv", "displacements.csv", "state.xml")
+    killed = killed_run(inputs, tmp_path, 1, "transport", names)
+    numbers, _ = read_observable(killed / "segments.csv", "segment")
+    assert numbers.tolist() == list(range(SEGMENTS))
 
 
 @pytest.mark.repeated
