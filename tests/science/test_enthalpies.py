@@ -32,8 +32,9 @@ def test_the_enthalpy_of_vaporization_of_argon_at_saturation(tmp_path):
     """6.358 at T* = 0.85, p* = 0.0076357: -U*_liq + T* - p* / rho*_liq of NIST's SAT-TMMC."""
     state = ThermodynamicState(temperature=f"{0.85 * 119.8} K", pressure="3.199 bar")
     settings = SimulationSettings(
-        number_of_molecules=500, initial_density="1.25 g/mL", cutoff="1.0215 nm", timestep="5 fs",
-        output_interval="1 ps", segment_time="100 ps", equilibration_time="100 ps", production_time="1 ns",
+        number_of_molecules=500, initial_density="1.25 g/mL", cutoff="1.0215 nm",
+        switching_distance="0.99 nm", timestep="5 fs", output_interval="1 ps", segment_time="100 ps",
+        equilibration_time="100 ps", production_time="1 ns",
     )  # fmt: skip
     [heat] = estimated([EnthalpyOfVaporization(Substance.pure("[Ar]"), state)], tmp_path, settings)
     assert heat.status is Status.converged, str(heat)

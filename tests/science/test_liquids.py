@@ -61,6 +61,7 @@ def test_argon_at_saturation(tmp_path):
             "number_of_molecules": 500,
             "initial_density": "1.18 g/mL",
             "cutoff": "1.0215 nm",
+            "switching_distance": "0.99 nm",
             "timestep": "5 fs",
             "output_interval": "1 ps",
             "segment_time": "100 ps",
