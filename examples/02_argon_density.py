@@ -1,7 +1,7 @@
 """Density of Lennard-Jones argon on its liquid-vapour coexistence line, against NIST's reference value.
 
-Reduced temperature 1.0 and pressure 0.02495, that is 119.8 K and 10.453 bar; 500 atoms, cutoff 3 sigma, switched over
-the last tenth of a sigma so that forces and volume moves see the same potential.
+Reduced temperature 1.0 and pressure 0.02495, that is 119.8 K and 10.453 bar; 500 atoms, cutoff 3 sigma,
+switched over the last tenth of a sigma so that forces and volume moves see the same potential.
 About three minutes on two local workers.
 """
 

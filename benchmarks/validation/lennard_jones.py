@@ -56,11 +56,13 @@ THOL = "equation of state of Thol et al., J. Phys. Chem. Ref. Data 45, 023101 (2
 TRIPLE_POINT = "3.2 to 3.3 in many studies, as recalled"
 JANECEK = "0.74 to 0.77, Trokhymchuk and Alejandre (1999), Janecek (2006), as recalled"
 BY_DEFINITION = "zero by definition"
+MONTE_CARLO = "the same model by monte_carlo.c"
 
 LENNARD_JONES = {
     "number_of_molecules": 500,
     "initial_density": "1.18 g/mL",
     "cutoff": f"{3 * SIGMA_NM} nm",
+    "switching_distance": f"{2.9 * SIGMA_NM} nm",
     "timestep": "5 fs",
     "output_interval": "0.5 ps",
     "segment_time": "100 ps",
@@ -143,17 +145,21 @@ def _saturated(
     )
 
 
-def _mixing() -> Group:
-    """Argon under two names, whose mixture is argon, and argon with larger atoms."""
-    state = ThermodynamicState(temperature="101.83 K", pressure="20 bar")
-    twins = Substance.mixture({"[Ar]": 0.5, "[Kr]": 0.5})
+def _mixing(
+    group: str,
+    title: str,
+    state: ThermodynamicState,
+    *published: tuple[float, float, str],
+    **settings: Any,
+) -> Group:
+    """Return the enthalpy of mixing and the excess volume of equal parts of [Ar] and [Kr] of a file."""
+    mixture = Substance.mixture({"[Ar]": 0.5, "[Kr]": 0.5})
     rows = (
-        Row("argon under two names: enthalpy of mixing", EnthalpyOfMixing(twins, state), 0, 0, BY_DEFINITION,
-            "kJ/mol"),
-        Row("argon under two names: excess volume", ExcessMolarVolume(twins, state), 0, 0, BY_DEFINITION,
-            "cm^3/mol"),
-    )  # fmt: skip
-    return Group("mixing", rows, OpenMMForceField(str(_HERE / "twins.xml")), LENNARD_JONES)
+        Row(f"{title}: enthalpy of mixing", EnthalpyOfMixing(mixture, state), *published[0], "kJ/mol"),
+        Row(f"{title}: excess volume", ExcessMolarVolume(mixture, state), *published[1], "cm^3/mol"),
+    )
+    force_field = OpenMMForceField(str(_HERE / f"{group.replace('-', '_')}.xml"))
+    return Group(group, rows, force_field, LENNARD_JONES | {"production_time": "1 ns"} | settings)
 
 
 def _excess_chemical_potential() -> Group:
@@ -254,5 +260,21 @@ LENNARD_JONES_GROUPS = (
     _viscosity(),
     _excess_chemical_potential(),
     _surface(),
-    _mixing(),
+    _mixing(
+        "twins",
+        "argon under two names",
+        ThermodynamicState(temperature="101.83 K", pressure="20 bar"),
+        (0, 0, BY_DEFINITION),
+        (0, 0, BY_DEFINITION),
+    ),
+    _mixing(
+        "argon-krypton",
+        "argon and krypton",
+        ThermodynamicState(temperature="119.8 K", pressure="25 bar"),
+        (-0.0301, 0.0047, MONTE_CARLO),
+        (-0.637, 0.021, MONTE_CARLO),
+        cutoff="1.09 nm",
+        switching_distance="1.05 nm",
+        initial_densities={"[Ar]": "1.18 g/mL", "[Kr]": "2.4 g/mL"},
+    ),
 )
