@@ -12,6 +12,7 @@ import pytest
 from workflow_backends.parsl_engine.canceller import end_jobs
 from workflow_backends.parsl_engine.commands import (
     SchedulerError,
+    cancel_jobs,
     query_jobs,
     recorded_ids,
     submit_job,
@@ -56,6 +57,7 @@ _PBS_ANSWER = {
         "5.srv": {"job_state": "F", "Exit_status": 127, "comment": "Job run at ..."},
         "6.srv": {"job_state": "S"},
         "7.srv": {"job_state": "F"},
+        "8.srv": {"job_state": "F", "Exit_status": 271},
     }
 }
 _PODS_ANSWER = {
@@ -93,7 +95,7 @@ _ANSWERS = {
     "pbs": (
         PBS,
         json.dumps(_PBS_ANSWER),
-        "PENDING RUNNING COMPLETED TIMEOUT FAILED RUNNING COMPLETED",
+        "PENDING RUNNING COMPLETED TIMEOUT FAILED RUNNING CANCELLED CANCELLED",
         {"1.srv": "Q (Not Running: Insufficient amount of resource: ngpus)"},
     ),
     "lsf": (
@@ -189,6 +191,36 @@ def test_jobs_that_nobody_knows_any_more_are_no_error(programs: Path) -> None:
     _program(programs, "qstat", "echo not json")
     with pytest.raises(SchedulerError, match="qstat gave an answer that cannot be read"):
         query_jobs(PBS, "wb-1", ["6.srv"])
+
+
+def test_jobs_are_found_where_pbs_keeps_no_history(programs: Path) -> None:
+    live = json.dumps({"Jobs": {"6.srv": {"job_state": "R"}}})
+    words = "qstat: PBS is not configured to maintain job history 6.srv"
+    _program(programs, "qstat", f"if [ $1 = -x ]; then echo '{words}' >&2; else echo '{live}'; fi")
+    assert query_jobs(PBS, "wb-1", ["6.srv"])["6.srv"].state == "RUNNING"
+
+
+def test_jobs_of_others_are_not_asked_for(programs: Path) -> None:
+    _program(programs, "qstat", f"echo '{json.dumps(_PBS_ANSWER)}'")
+    assert query_jobs(PBS, "wb-1", []) == {}
+    assert list(query_jobs(PBS, "wb-1", ["2.srv"])) == ["2.srv"]
+
+
+def test_cancelling_what_has_ended_is_no_error(programs: Path) -> None:
+    _program(programs, "qdel", "echo 'qdel: Job has finished 6.srv' >&2; exit 35")
+    cancel_jobs(PBS, ["6.srv", "7.srv"])
+    _program(programs, "bkill", "echo 'Job <6>: Job has already finished' >&2; exit 255")
+    cancel_jobs(LSF, ["6"])
+    _program(
+        programs,
+        "qdel",
+        "printf 'qdel: Job has finished 6.srv\\nqdel: Unauthorized Request\\n' >&2; exit 159",
+    )
+    with pytest.raises(SchedulerError, match=r"qdel failed: .*Unauthorized"):
+        cancel_jobs(PBS, ["6.srv", "7.srv"])
+    _program(programs, "qdel", "exit 1")
+    with pytest.raises(SchedulerError, match="qdel failed: it gave no reason"):
+        cancel_jobs(PBS, ["6.srv"])
 
 
 _ROW = "{} 0.5 wb root {} 11/23/2026 01:02:03 all.q 1"

@@ -67,8 +67,13 @@ def query_jobs(scheduler: Scheduler, run: str, ids: Sequence[str]) -> dict[str, 
     SchedulerError
         The scheduler does not answer.
     """
+    if not (ids or scheduler.of_run):
+        return {}  # without ids, the query would be for everybody's
     command = scheduler.query(run, ids)
     result = _run(command, _ANSWER_S)
+    if scheduler.live_query is not None and re.search(scheduler.no_history, result.stderr):
+        command = scheduler.live_query(run, ids)
+        result = _run(command, _ANSWER_S)
     if result.returncode != 0 and not re.search(scheduler.unknown, result.stderr):
         raise SchedulerError(f"{command[0]} failed: {_words(result.stderr, result.stdout)}")
     try:
@@ -86,7 +91,11 @@ def cancel_jobs(scheduler: Scheduler, ids: Iterable[str]) -> None:
     SchedulerError
         The scheduler does not answer.
     """
-    ask([*scheduler.cancel, *ids])
+    command = [*scheduler.cancel, *ids]
+    result = _run(command, _ANSWER_S)
+    known = [line for line in result.stderr.splitlines() if not re.search(scheduler.unknown, line)]
+    if result.returncode != 0 and (known or not result.stderr):
+        raise SchedulerError(f"{command[0]} failed: {_words(result.stderr, result.stdout)}")
 
 
 def ask(command: list[str]) -> str:

@@ -56,7 +56,9 @@ class Scheduler:
     cancel
         The command before the ids of jobs to cancel.
     unknown
-        What the query says of jobs that it does not know any more.
+        What query and cancellation say of jobs that ended.
+    no_history, live_query
+        What the query says where the site keeps no record of jobs that ended, and the query that works there.
     of_run
         Whether the query lists the jobs of the run only.
     """
@@ -68,6 +70,8 @@ class Scheduler:
     read: Callable[[str], dict[str, JobStatus]]
     cancel: tuple[str, ...]
     unknown: str = r"(?!)"
+    no_history: str = r"(?!)"
+    live_query: Callable[[str, Sequence[str]], list[str]] | None = None
     of_run: bool = True
 
     def id_of(self, answer: str) -> str | None:
@@ -110,11 +114,15 @@ SLURM = Scheduler(
 
 
 _PBS_STATES = {"Q": "PENDING", "H": "PENDING", "W": "PENDING", "T": "PENDING", "M": "PENDING"}
-_PBS_WALLTIME = -29  # JOB_EXEC_KILL_WALLTIME
+_PBS_ENDS = {0: "COMPLETED", -29: "TIMEOUT", 256 + 15: "CANCELLED"}  # at its walltime; by SIGTERM, as of qdel
 
 
 def _pbs_query(_: str, ids: Sequence[str]) -> list[str]:
     return ["qstat", "-x", "-f", "-F", "json", *ids]
+
+
+def _pbs_live_query(_: str, ids: Sequence[str]) -> list[str]:
+    return ["qstat", "-f", "-F", "json", *ids]
 
 
 def _read_pbs(answer: str) -> dict[str, JobStatus]:
@@ -126,9 +134,10 @@ def _pbs_status(facts: Mapping[str, object]) -> JobStatus:
     state, comment = str(facts.get("job_state")), str(facts.get("comment", ""))
     if state not in ("F", "X"):
         return _status(_PBS_STATES, state, comment)
-    code = int(str(facts.get("Exit_status", 0)))
-    ends = {0: "COMPLETED", _PBS_WALLTIME: "TIMEOUT"}
-    return JobStatus(ends.get(code, "FAILED"), f"{state} (exit status {code}) {comment}".strip())
+    if "Exit_status" not in facts:
+        return JobStatus("CANCELLED", f"{state} (it never ran) {comment}".strip())
+    code = int(str(facts["Exit_status"]))
+    return JobStatus(_PBS_ENDS.get(code, "FAILED"), f"{state} (exit status {code}) {comment}".strip())
 
 
 PBS = Scheduler(
@@ -139,6 +148,9 @@ PBS = Scheduler(
     read=_read_pbs,
     cancel=("qdel",),
     unknown=r"Unknown Job Id|Job has finished",
+    no_history=r"job.history",
+    live_query=_pbs_live_query,
+    of_run=False,
 )
 
 
@@ -170,7 +182,7 @@ LSF = Scheduler(
     query=_lsf_query,
     read=_read_lsf,
     cancel=("bkill",),
-    unknown=r"is not found|No (matching |unfinished )?job found",
+    unknown=r"is not found|No (matching |unfinished )?job found|has already finished",
 )
 
 
