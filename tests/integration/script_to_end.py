@@ -1,10 +1,14 @@
-"""Tasks on SLURM that never end, in the directory given: a script for tests to end."""
+"""Tasks that never end, in jobs of a cluster: a script for tests to end.
 
+``python script_to_end.py DIRECTORY BACKEND SETTINGS``, the settings as JSON.
+"""
+
+import json
 import sys
 import time
 from pathlib import Path
 
-from workflow_backends import ParslSlurmBackend, QueueWorkerResources
+import workflow_backends
 
 
 def _work(directory: Path, number: int) -> None:
@@ -12,9 +16,12 @@ def _work(directory: Path, number: int) -> None:
     time.sleep(600)
 
 
-def main(directory: Path) -> None:
-    resources = QueueWorkerResources(number_of_threads=8)  # a node each, so that some jobs wait
-    with ParslSlurmBackend(0, 5, resources, directory=directory) as backend:
+def main(directory: Path, kind: str, settings: str) -> None:
+    resources = workflow_backends.QueueWorkerResources(
+        number_of_threads=8
+    )  # a node each, so that some jobs wait
+    backend = getattr(workflow_backends, kind)(0, 5, resources, directory=directory, **json.loads(settings))
+    with backend:
         futures = [backend.submit_task(_work, directory, number) for number in range(5)]
         (directory / "submitted").touch()
         for future in futures:
@@ -22,4 +29,4 @@ def main(directory: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), *sys.argv[2:])

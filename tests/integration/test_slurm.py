@@ -259,7 +259,7 @@ def test_the_water_example_needs_another_backend_only(slurm: Slurm, tmp_path: Pa
 
 def _script(directory: Path, **variables: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, Path(__file__).parent / "slurm_script_to_end.py", directory],
+        [sys.executable, Path(__file__).parent / "script_to_end.py", directory, "ParslSlurmBackend", "{}"],
         env=os.environ | {"PYTHONPATH": str(_ROOT)} | variables,
         stderr=subprocess.PIPE,
         start_new_session=True,
