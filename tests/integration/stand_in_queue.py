@@ -1,6 +1,7 @@
 """A stand-in scheduler for tests: a server that keeps the jobs, and the programs by which users reach it.
 
-What the programs understand and print is in stand_in_pbs.py and stand_in_lsf.py.
+What the programs understand and print is in stand_in_pbs.py and stand_in_lsf.py. Kubernetes has an API
+instead, which is in stand_in_kubernetes.py.
 """
 
 from __future__ import annotations
@@ -52,11 +53,17 @@ class StandIn:
         What the programs do.
     programs
         Their names, which are put on PATH.
+    image_environment
+        With it, the module is run as a server, the variables of whose containers these are.
     """
 
-    def __init__(self, module: str, programs: tuple[str, ...]) -> None:
+    def __init__(
+        self, module: str, programs: tuple[str, ...] = (), image_environment: dict[str, str] | None = None
+    ) -> None:
         self._module = Path(__file__).with_name(f"{module}.py")
         self._programs = programs
+        self._image_environment = image_environment
+        self._servers: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> StandIn:
         self.place = Path(tempfile.mkdtemp(prefix="queue-"))  # short, for the socket is in it
@@ -67,18 +74,26 @@ class StandIn:
             (programs / name).write_text(f'#!/bin/sh\nexec {command} "$@"\n')
             (programs / name).chmod(0o755)
         self.environment = {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
-        self._server = subprocess.Popen([sys.executable, __file__, self.place])
-        deadline = time.monotonic() + _START_S
-        while not (self.place / "socket").exists():
-            if time.monotonic() > deadline or self._server.poll() is not None:
-                raise RuntimeError("the stand-in scheduler did not come up")
-            time.sleep(0.02)
+        self._serve([sys.executable, __file__, str(self.place)], "socket")
+        if self._image_environment is not None:
+            variables = json.dumps(self._image_environment)
+            self._serve([sys.executable, str(self._module), str(self.place), variables], "config")
+            self.environment["KUBECONFIG"] = str(self.place / "config")
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._server.terminate()
-        self._server.wait()
+        for server in reversed(self._servers):
+            server.terminate()
+            server.wait()
         shutil.rmtree(self.place)
+
+    def _serve(self, command: list[str], sign: str) -> None:
+        self._servers.append(server := subprocess.Popen(command))
+        deadline = time.monotonic() + _START_S
+        while not (self.place / sign).exists():
+            if time.monotonic() > deadline or server.poll() is not None:
+                raise RuntimeError("the stand-in scheduler did not come up")
+            time.sleep(0.02)
 
     def jobs(self) -> list[Job]:
         return jobs_of(self.place)

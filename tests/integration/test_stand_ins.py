@@ -13,13 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import kubernetes.client
+import kubernetes.config
+import psutil
 import pytest
+import stand_in_kubernetes
 from stand_in_jobs import Job, Request
 from stand_in_queue import StandIn
 
 import workflow_backends
 from workflow_backends import QueueWorkerResources
 from workflow_backends.errors import EngineError
+from workflow_backends.parsl_engine.queue_executor import QueueExecutor
 
 _HERE = Path(__file__).parent
 
@@ -31,34 +36,48 @@ class _Site:
     stand_in: Callable[[], StandIn]
     backend: str
     id_variable: str
-    submit: str
-    unknown_queue: str
+    settings: Callable[[Path], dict[str, Any]]
+    unknown_queue: dict[str, str]
+    refusal: str
+    absence: str
     devices: str = "CUDA_VISIBLE_DEVICES"
 
 
 _SITES = {
     "pbs": _Site(
         lambda: StandIn("stand_in_pbs", ("qsub", "qstat", "qdel")),
-        "ParslPBSBackend",
-        "PBS_JOBID",
-        "qsub",
-        "qsub refused the job: qsub: Unknown queue",
+        *("ParslPBSBackend", "PBS_JOBID", lambda place: {"account": "chem-12"}, {"queue_name": "nope"}),
+        refusal="qsub refused the job: qsub: Unknown queue",
+        absence="qsub cannot be run: No such file or directory",
     ),
     "lsf": _Site(
         lambda: StandIn("stand_in_lsf", ("bsub", "bjobs", "bkill")),
-        "ParslLSFBackend",
-        "LSB_JOBID",
-        "bsub",
-        "bsub refused the job: nope: No such queue. Job not submitted.",
+        *("ParslLSFBackend", "LSB_JOBID", lambda place: {"account": "chem-12"}, {"queue_name": "nope"}),
+        refusal="bsub refused the job: nope: No such queue. Job not submitted.",
+        absence="bsub cannot be run: No such file or directory",
+    ),
+    "kubernetes": _Site(
+        lambda: StandIn("stand_in_kubernetes", image_environment={"PYTHONPATH": str(_HERE.parents[1])}),
+        *("ParslKubernetesBackend", "HOSTNAME"),
+        lambda place: {
+            "image": stand_in_kubernetes.IMAGE,
+            "namespace": stand_in_kubernetes.NAMESPACE,
+            "volumes": {"scratch": str(place)},
+            "python": sys.executable,
+        },
+        {"namespace": "nope"},
+        refusal='Kubernetes refused the job: namespaces "nope" not found',
+        absence="Kubernetes refused the job: no configuration, and this is no pod",
+        devices="NVIDIA_VISIBLE_DEVICES",
     ),
 }
 
 
-@pytest.fixture(scope="module", params=_SITES.values(), ids=_SITES)
+@pytest.fixture(scope="module", params=_SITES)
 def started(request: pytest.FixtureRequest) -> Iterator[tuple[_Site, StandIn]]:
-    with request.param.stand_in() as stand_in:
+    with _SITES[request.param].stand_in() as stand_in:
         stand_in.submit(Request("another", "", ["/bin/sleep", "9000"], cpus=1, memory=1, seconds=9000))
-        yield request.param, stand_in
+        yield _SITES[request.param], stand_in
         assert [job.asked.name for job in stand_in.queue()] == ["another"]  # the user's, and none of ours
 
 
@@ -75,9 +94,12 @@ def site(started: tuple[_Site, StandIn], monkeypatch: pytest.MonkeyPatch) -> Ite
 
 
 @pytest.fixture(autouse=True)
-def losses_are_noticed_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+def what_ends_is_noticed_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("workflow_backends.parsl_engine.cluster._HEARTBEAT_S", 1)
     monkeypatch.setattr("workflow_backends.parsl_engine.cluster._HEARTBEAT_LIMIT_S", 5)
+    for module in ("queue_provider", "queue_executor"):
+        monkeypatch.setattr(f"workflow_backends.parsl_engine.{module}.BUSY_POLL_S", 1.0)
+    monkeypatch.setattr(QueueExecutor, "failed_blocks_limit", 1)
 
 
 @pytest.fixture
@@ -85,8 +107,14 @@ def stand_in(started: tuple[_Site, StandIn]) -> StandIn:
     return started[1]
 
 
-def _backend(site: _Site, *arguments: Any, **settings: Any) -> Any:
-    return getattr(workflow_backends, site.backend)(*arguments, interface="lo", **settings)
+def _backend(site: _Site, place: Path, *arguments: Any, **settings: Any) -> Any:
+    settings = {"interface": "lo", "directory": place} | site.settings(place) | settings
+    return getattr(workflow_backends, site.backend)(*arguments, **settings)
+
+
+def _is(job: Job, told: str) -> bool:
+    """Whether what a task read in its environment is this job."""
+    return told.partition(".")[0] == str(job.number) or told == job.asked.name
 
 
 def _wait_until(condition: Callable[[], bool], timeout: float = 60) -> None:
@@ -107,8 +135,7 @@ def test_a_worker_comes_with_a_task_has_what_was_asked_for_and_goes(
     resources = QueueWorkerResources(
         *(3, 2), per_thread_memory_limit="1500 MB", wallclock_time_limit="1:29:10", platform="Reference"
     )
-    settings = {"account": "chem-12", "directory": tmp_path, "idle_time_limit": 0.5}
-    with _backend(site, 0, 1, resources, "gpu", **settings) as backend:
+    with _backend(site, tmp_path, 0, 1, resources, "gpu", idle_time_limit=0.5) as backend:
         assert _queue(stand_in) == []
         name, devices = backend.submit_task(_variables, site.id_variable, site.devices).result(60)
         job = stand_in.jobs()[-1]
@@ -116,7 +143,7 @@ def test_a_worker_comes_with_a_task_has_what_was_asked_for_and_goes(
     assert (job.asked.cpus, job.asked.gpus, job.asked.queue) == (3, 2, "gpu")
     assert 0 <= job.asked.memory - 3 * 1500e6 < 2**20  # rounded up to a MiB
     assert 0 <= job.asked.seconds - 5350 < 60
-    assert name.partition(".")[0] == str(job.number)
+    assert _is(job, name)
     assert devices == "0,1"
     assert not list(tmp_path.glob("workflow-backends-*"))
 
@@ -131,13 +158,13 @@ def test_a_deleted_job_loses_nothing_and_jobs_that_wait_go_too(
         return os.environ[site.id_variable]
 
     resources = QueueWorkerResources(8)  # a whole node, of which two are free
-    with _backend(site, 0, 3, resources, directory=tmp_path) as backend:
+    with _backend(site, tmp_path, 0, 3, resources) as backend:
         future = backend.submit_task(work, 0)
         _wait_until((tmp_path / "running-0").exists)
         [lost] = _queue(stand_in)
         stand_in.delete(lost)
         (tmp_path / "end").touch()
-        assert future.result(60).partition(".")[0] > str(lost.number)
+        assert not _is(lost, future.result(60))
         (tmp_path / "end").unlink()
         for number in range(1, 4):
             backend.submit_task(work, number)
@@ -145,29 +172,52 @@ def test_a_deleted_job_loses_nothing_and_jobs_that_wait_go_too(
 
 
 def test_what_it_refuses_comes_back_in_its_words(site: _Site, tmp_path: Path) -> None:
-    with _backend(site, 0, 1, queue_name="nope", directory=tmp_path) as backend:
-        with pytest.raises(EngineError, match=site.unknown_queue):
+    with _backend(site, tmp_path, 0, 1, **site.unknown_queue) as backend:
+        with pytest.raises(EngineError, match=site.refusal):
             backend.submit_task(abs, 1).result(60)
 
 
 def test_no_scheduler_on_this_machine(site: _Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "env").symlink_to("/usr/bin/env")
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(EngineError, match=f"{site.submit} cannot be run: No such file or directory"):
-        _backend(site, 1, 1, directory=tmp_path).start()
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
+    with pytest.raises(EngineError, match=site.absence):
+        _backend(site, tmp_path, 1, 1).start()
 
 
 def test_no_job_outlives_its_script(site: _Site, stand_in: StandIn, tmp_path: Path) -> None:
+    settings = json.dumps({"interface": "lo"} | site.settings(tmp_path))
     script = subprocess.Popen(
-        [
-            *(sys.executable, _HERE / "script_to_end.py", tmp_path, site.backend),
-            json.dumps({"interface": "lo"}),
-        ],
+        [sys.executable, _HERE / "script_to_end.py", tmp_path, site.backend, settings],
         env=os.environ | {"PYTHONPATH": str(_HERE.parents[1])},
         start_new_session=True,
     )
     with script:
         _wait_until(lambda: len(_queue(stand_in)) == 5 and len(list(tmp_path.glob("running-*"))) == 2)
         assert len({path.read_text() for path in tmp_path.glob("workflow-backends-*/jobs/*.id")}) == 5
+        [canceller] = [p for p in psutil.Process(script.pid).children() if "canceller" in str(p.cmdline())]
         os.killpg(script.pid, signal.SIGKILL)
-    _wait_until(lambda: _queue(stand_in) == [])
+    _wait_until(lambda: not canceller.is_running())
+    assert _queue(stand_in) == []
+
+
+@pytest.mark.parametrize("started", ["kubernetes"], indirect=True)
+def test_an_image_that_cannot_be_had_is_named(site: _Site, tmp_path: Path) -> None:
+    with _backend(site, tmp_path, 0, 1, image="registry.example.org/estimat:1") as backend:
+        with pytest.raises(EngineError, match=r'ImagePullBackOff: .*"registry.example.org/estimat:1"'):
+            backend.submit_task(abs, 1).result(60)
+
+
+@pytest.mark.parametrize("started", ["kubernetes"], indirect=True)
+def test_a_set_up_command_that_fails_in_a_pod_is_named(site: _Site, tmp_path: Path) -> None:
+    with _backend(site, tmp_path, 0, 1, setup_script_commands=["module_of_ours load openmm"]) as backend:
+        with pytest.raises(EngineError, match=r"Failed \(Error: .*module_of_ours: command not found"):
+            backend.submit_task(abs, 1).result(60)
+
+
+@pytest.mark.parametrize("started", ["kubernetes"], indirect=True)
+def test_no_pod_is_left_that_has_ended(site: _Site, stand_in: StandIn) -> None:
+    config = stand_in.environment["KUBECONFIG"]
+    with kubernetes.config.new_client_from_config(config) as client:
+        api = kubernetes.client.CoreV1Api(client)
+        assert api.list_namespaced_pod(stand_in_kubernetes.NAMESPACE).items == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from workflow_backends.parsl_engine.mapping import (
 from workflow_backends.parsl_engine.request import Job, JobRequest
 
 _JOBS = Path(__file__).parent / "jobs"
-_POD = KubernetesSite("ghcr.io/us/image:1", "chemistry", {"scratch": "/scratch"}, "nvidia.com/gpu", {})
+_POD = KubernetesSite("ghcr.io/us/image:1", "chemistry", {"scratch": "/scratch"}, None, {})
 _SCHEDULERS: dict[str, Callable[[JobRequest, Job], str]] = {
     "slurm": slurm_script,
     "pbs": pbs_script,
@@ -122,6 +123,18 @@ def test_a_job_of_several_nodes_of_slurm() -> None:
     assert "#SBATCH --nodes=4\n#SBATCH --ntasks-per-node=1\n#SBATCH --cpus-per-task=6\n" in text
     assert "\nexec srun --nodes=4 --ntasks=4 --ntasks-per-node=1 --cpus-per-task=6 COMMAND\n" in text
     assert request.workers_per_job == 12
+
+
+def test_gpus_of_a_pod_are_those_of_the_toolkit_unless_named() -> None:
+    request = JobRequest(QueueWorkerResources(1, 2, "HIP"), gpu_type="AMD_Instinct_MI300X_OAM")
+    job = Job("wb-1", "/s/block-0", "/s", {}, "COMMAND")
+    pod = yaml.safe_load(kubernetes_manifest(request, job, _POD))
+    assert pod["spec"]["containers"][0]["resources"]["limits"]["amd.com/gpu"] == "2"
+    assert pod["spec"]["nodeSelector"] == {"amd.com/gpu.product-name": "AMD_Instinct_MI300X_OAM"}
+    slices = replace(_POD, gpu_resource="nvidia.com/mig-1g.5gb", pod_options={"tolerations": [{}]})
+    pod = yaml.safe_load(kubernetes_manifest(request, job, slices))
+    assert pod["spec"]["containers"][0]["resources"]["limits"]["nvidia.com/mig-1g.5gb"] == "2"
+    assert pod["spec"]["tolerations"] == [{}]
 
 
 _RESOURCES = QueueWorkerResources()

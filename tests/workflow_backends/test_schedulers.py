@@ -60,28 +60,28 @@ _PBS_ANSWER = {
         "8.srv": {"job_state": "F", "Exit_status": 271},
     }
 }
+
+
+def _pod(name: str, phase: str, container: object = None, **facts: object) -> dict[str, object]:
+    metadata = {"name": name} | ({"deletionTimestamp": "now"} if facts.pop("deleted", False) else {})
+    containers = [] if container is None else [{"state": container}]
+    return {"metadata": metadata, "status": {"phase": phase, "containerStatuses": containers} | facts}
+
+
+_PULL = {"reason": "ImagePullBackOff", "message": 'Back-off pulling image "x"'}
+_FULL = {"status": "False", "message": "0/9 nodes are available: 9 Insufficient cpu."}
+_LAST = {"reason": "Error", "exitCode": 127, "message": "set up\nbash: module: command not found\n"}
 _PODS_ANSWER = {
     "items": [
-        {"metadata": {"name": "a"}, "status": {"phase": "Running"}},
-        {
-            "metadata": {"name": "b"},
-            "status": {
-                "phase": "Pending",
-                "conditions": [
-                    {"status": "False", "message": "0/9 nodes are available: 9 Insufficient cpu."}
-                ],
-            },
-        },
-        {
-            "metadata": {"name": "c"},
-            "status": {
-                "phase": "Pending",
-                "containerStatuses": [{"state": {"waiting": {"reason": "ImagePullBackOff"}}}],
-            },
-        },
-        {"metadata": {"name": "d"}, "status": {"phase": "Failed", "reason": "DeadlineExceeded"}},
-        {"metadata": {"name": "e"}, "status": {"phase": "Failed"}},
-        {"metadata": {"name": "f"}, "status": {"phase": "Succeeded"}},
+        _pod("a", "Running", {"running": {}}),
+        _pod("b", "Pending", conditions=[{"status": "True"}, _FULL]),
+        _pod("c", "Pending", {"waiting": _PULL}),
+        _pod("d", "Failed", reason="DeadlineExceeded"),
+        _pod("e", "Failed", {"terminated": _LAST}),
+        _pod("f", "Succeeded", {"terminated": {"reason": "Completed", "exitCode": 0}}),
+        _pod("g", "Pending", {"waiting": {"reason": "ContainerCreating"}}),
+        _pod("h", "Running", {"running": {}}, deleted=True),
+        _pod("i", "Failed", reason="Evicted"),
     ]
 }
 _ANSWERS = {
@@ -121,10 +121,12 @@ _ANSWERS = {
     "kubernetes": (
         PODS,
         json.dumps(_PODS_ANSWER),
-        "RUNNING PENDING PENDING TIMEOUT FAILED COMPLETED",
+        "RUNNING PENDING FAILED TIMEOUT FAILED COMPLETED PENDING CANCELLED TIMEOUT",
         {
             "pod/b": "Pending (0/9 nodes are available: 9 Insufficient cpu.)",
-            "pod/c": "Pending (ImagePullBackOff)",
+            "pod/c": 'Pending (ImagePullBackOff: Back-off pulling image "x")',
+            "pod/e": "Failed (Error: bash: module: command not found)",
+            "pod/g": "Pending (ContainerCreating)",
         },
     ),
 }
@@ -143,7 +145,12 @@ def test_a_scheduler_is_found_by_its_name() -> None:
     for scheduler in (SLURM, PBS, LSF, GRID_ENGINE):
         assert scheduler_named(scheduler.name) is scheduler
     assert scheduler_named(PODS.name).cancel == PODS.cancel
-    assert "--namespace=chemistry" in PODS.query("wb-1", [])
+    assert PODS.query("wb-1", [])[-3:] == ["list", "chemistry", "workflow-backends/run=wb-1"]
+
+
+def test_pods_that_ended_are_deleted_too() -> None:
+    stuck = {pod for pod, status in PODS.read(json.dumps(_PODS_ANSWER)).items() if status.stuck}
+    assert stuck == {f"pod/{name}" for name in "cdefhi"}
 
 
 @pytest.fixture

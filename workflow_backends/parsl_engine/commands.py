@@ -55,7 +55,9 @@ def submit_job(scheduler: Scheduler, script: str, stem: Path) -> str:
 def _accepted(scheduler: Scheduler, run: subprocess.CompletedProcess[str], printed: str) -> str:
     job_id = scheduler.id_of(printed)
     if run.returncode != 0 or job_id is None:
-        raise SchedulerError(f"{scheduler.submit[0]} refused the job: {_words(run.stderr, printed)}")
+        raise SchedulerError(
+            f"{scheduler.speaker or scheduler.submit[0]} refused the job: {_words(run.stderr, printed)}"
+        )
     return job_id
 
 
@@ -75,11 +77,15 @@ def query_jobs(scheduler: Scheduler, run: str, ids: Sequence[str]) -> dict[str, 
         command = scheduler.live_query(run, ids)
         result = _run(command, _ANSWER_S)
     if result.returncode != 0 and not re.search(scheduler.unknown, result.stderr):
-        raise SchedulerError(f"{command[0]} failed: {_words(result.stderr, result.stdout)}")
+        raise SchedulerError(
+            f"{scheduler.speaker or command[0]} failed: {_words(result.stderr, result.stdout)}"
+        )
     try:
         found = scheduler.read(result.stdout)
     except (ValueError, LookupError) as error:
-        raise SchedulerError(f"{command[0]} gave an answer that cannot be read: {error}") from error
+        raise SchedulerError(
+            f"{scheduler.speaker or command[0]} gave an answer that cannot be read: {error}"
+        ) from error
     return found if scheduler.of_run else {job: found[job] for job in ids if job in found}
 
 
@@ -95,7 +101,9 @@ def cancel_jobs(scheduler: Scheduler, ids: Iterable[str]) -> None:
     result = _run(command, _ANSWER_S)
     known = [line for line in result.stderr.splitlines() if not re.search(scheduler.unknown, line)]
     if result.returncode != 0 and (known or not result.stderr):
-        raise SchedulerError(f"{command[0]} failed: {_words(result.stderr, result.stdout)}")
+        raise SchedulerError(
+            f"{scheduler.speaker or command[0]} failed: {_words(result.stderr, result.stdout)}"
+        )
 
 
 def ask(command: list[str]) -> str:

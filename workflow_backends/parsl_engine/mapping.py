@@ -13,6 +13,7 @@ from typing import Any
 
 from workflow_backends.block import END_VARIABLE
 from workflow_backends.parsl_engine.request import Job, JobRequest
+from workflow_backends.resources import GPUToolkit
 
 __all__ = [
     "GridEngineSite",
@@ -26,6 +27,7 @@ __all__ = [
 ]
 
 _MIB = 2**20
+_PRODUCT_LABELS = {"amd.com/gpu": "amd.com/gpu.product-name"}  # of the node labeller; others have .product
 
 
 def executor_settings(request: JobRequest) -> dict[str, Any]:
@@ -163,7 +165,7 @@ class KubernetesSite:
     volumes
         Where each persistent volume claim is mounted; the run's directory must be on one of them.
     gpu_resource
-        The name of the device plugin's resource.
+        The name of the device plugin's resource; None for that of the workers' toolkit.
     pod_options
         Further entries of the pod's ``spec``.
     """
@@ -171,7 +173,7 @@ class KubernetesSite:
     image: str
     namespace: str
     volumes: dict[str, str]
-    gpu_resource: str
+    gpu_resource: str | None
     pod_options: dict[str, Any]
 
 
@@ -181,8 +183,10 @@ def kubernetes_manifest(request: JobRequest, job: Job, site: KubernetesSite) -> 
 
     pod_name = f"{job.name}-{job.stem.rpartition('/')[2]}"
     amounts = {"cpu": str(request.cpus), "memory": f"{_mebibytes(request.memory)}Mi"}
+    hip = request.resources.preferred_gpu_toolkit is GPUToolkit.HIP
+    gpu = site.gpu_resource or ("amd.com/gpu" if hip else "nvidia.com/gpu")
     if request.gpus:
-        amounts[site.gpu_resource] = str(request.gpus)
+        amounts[gpu] = str(request.gpus)
     labels = {"workflow-backends/run": job.name}
     if request.queue_name is not None:
         labels["kueue.x-k8s.io/queue-name"] = request.queue_name
@@ -191,17 +195,20 @@ def kubernetes_manifest(request: JobRequest, job: Job, site: KubernetesSite) -> 
         "image": site.image,
         "command": ["/bin/bash", "-c", _body(request, job)],
         "resources": {"requests": amounts, "limits": dict(amounts)},
+        "terminationMessagePolicy": "FallbackToLogsOnError",  # its last words, for the message of a failure
         "volumeMounts": [{"name": claim, "mountPath": place} for claim, place in site.volumes.items()],
     }
     spec: dict[str, Any] = {
         "restartPolicy": "Never",
         "activeDeadlineSeconds": _seconds(request),
         "terminationGracePeriodSeconds": 5,
+        "automountServiceAccountToken": False,  # workers talk to the script only
+        "enableServiceLinks": False,
         "containers": [container],
         "volumes": [{"name": claim, "persistentVolumeClaim": {"claimName": claim}} for claim in site.volumes],
     }
     if request.gpu_type is not None:
-        spec["nodeSelector"] = {f"{site.gpu_resource}.product": request.gpu_type}
+        spec["nodeSelector"] = {_PRODUCT_LABELS.get(gpu, f"{gpu}.product"): request.gpu_type}
     pod = {
         "apiVersion": "v1",
         "kind": "Pod",

@@ -33,6 +33,9 @@ __all__ = [
 ]
 
 
+_POD_ENTRIES = {"activeDeadlineSeconds", "containers", "restartPolicy", "volumes"}
+
+
 class ParslSlurmBackend(ParslQueueBackend):
     """Workers in jobs of SLURM; see ParslQueueBackend.
 
@@ -125,7 +128,7 @@ class ParslGridEngineBackend(ParslQueueBackend):
 
 
 class ParslKubernetesBackend(ParslQueueBackend):
-    """Workers in pods of Kubernetes, made and watched with ``kubectl``; see ParslQueueBackend.
+    """Workers in pods of Kubernetes, made and watched with its Python client; see ParslQueueBackend.
 
     Parameters
     ----------
@@ -139,13 +142,13 @@ class ParslKubernetesBackend(ParslQueueBackend):
     namespace
         Of the pods.
     gpu_resource
-        The name of the GPUs' device plugin.
+        The name of the GPUs' device plugin; by default AMD's for workers with HIP, else NVIDIA's.
     python
         The interpreter in the image.
     pod_options
         Further entries of the pods' ``spec``, such as ``{"tolerations": [...]}``.
     **settings
-        As for ParslQueueBackend, but for extra_script_options and exclusive, which pods do not have.
+        As for ParslQueueBackend, but for account, extra_script_options and exclusive, which pods do not have.
     """
 
     _python = "python3"
@@ -160,14 +163,16 @@ class ParslKubernetesBackend(ParslQueueBackend):
         image: str,
         volumes: Mapping[str, str],
         namespace: str = "default",
-        gpu_resource: str = "nvidia.com/gpu",
+        gpu_resource: str | None = None,
         python: str = "python3",
         pod_options: Mapping[str, Any] | None = None,
         **settings: Any,
     ) -> None:
-        for name in ("extra_script_options", "exclusive"):
+        for name in ("account", "extra_script_options", "exclusive"):
             if settings.get(name):
                 raise InvalidResourcesError(f"{name}: pods have no such thing; use pod_options")
+        if ours := _POD_ENTRIES.intersection(pod_options or {}):
+            raise InvalidResourcesError(f"pod_options: {min(ours)!r} is set by the backend itself")
         named = {"image": image, "namespace": namespace, "gpu_resource": gpu_resource, "python": python}
         for name, value in named.items():
             check_word(name, value)

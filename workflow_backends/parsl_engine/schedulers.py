@@ -5,8 +5,11 @@ from __future__ import annotations
 import getpass
 import json
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 __all__ = ["GRID_ENGINE", "LSF", "PBS", "SLURM", "JobStatus", "Scheduler", "kubernetes", "scheduler_named"]
 
@@ -61,6 +64,8 @@ class Scheduler:
         What the query says where the site keeps no record of jobs that ended, and the query that works there.
     of_run
         Whether the query lists the jobs of the run only.
+    speaker
+        Who refuses, where it is not the command.
     """
 
     name: str
@@ -73,6 +78,7 @@ class Scheduler:
     no_history: str = r"(?!)"
     live_query: Callable[[str, Sequence[str]], list[str]] | None = None
     of_run: bool = True
+    speaker: str = ""
 
     def id_of(self, answer: str) -> str | None:
         """Return the job's id in what the submission printed; None while it has printed none."""
@@ -214,47 +220,65 @@ GRID_ENGINE = Scheduler(
 
 
 _KUBERNETES = "kubernetes "
+_PODS = (sys.executable, "-P", str(Path(__file__).with_name("pods.py")))
 _POD_PHASES = {"Pending": "PENDING", "Succeeded": "COMPLETED", "Failed": "FAILED"}
+_NO_FAULT_OF_THE_POD = ("DeadlineExceeded", "Evicted", "NodeLost", "NodeShutdown", "Preempting", "Terminated")
+_NO_CONTAINER = (
+    *("ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"),
+    *("CreateContainerConfigError", "CreateContainerError"),
+)
 
 
 def _read_kubernetes(answer: str) -> dict[str, JobStatus]:
     pods = json.loads(answer)["items"] if answer.strip() else []
-    return {f"pod/{pod['metadata']['name']}": _pod_status(pod["status"]) for pod in pods}
+    return {f"pod/{pod['metadata']['name']}": _pod_status(pod) for pod in pods}
 
 
-def _pod_status(facts: Mapping[str, object]) -> JobStatus:
+def _pod_status(pod: Mapping[str, Any]) -> JobStatus:
+    """Return a pod's state; one that ended stays until it is deleted, and one that is deleted for a while."""
+    facts = pod["status"]
     phase, reason = str(facts.get("phase")), str(facts.get("reason", ""))
-    if phase == "Pending":
-        reason = _pod_waits(facts) or reason
-    if phase == "Failed" and reason == "DeadlineExceeded":
-        return JobStatus("TIMEOUT", f"{phase} ({reason})")
-    return _status(_POD_PHASES, phase, reason)
+    if "deletionTimestamp" in pod["metadata"]:
+        return JobStatus("CANCELLED", f"{phase} (deleted)", stuck=True)
+    state = _POD_PHASES.get(phase, "RUNNING")
+    kind, detail = _container_reason(facts)
+    if phase == "Pending" and kind in _NO_CONTAINER:
+        state = "FAILED"
+    elif phase == "Failed" and reason in _NO_FAULT_OF_THE_POD:
+        state = "TIMEOUT"
+    reasons = (reason, kind, detail, _unscheduled(facts)) if state != "RUNNING" else ()
+    shown = ": ".join(filter(None, reasons))
+    return JobStatus(state, f"{phase} ({shown})" if shown else phase, stuck=state not in _LIVE)
 
 
-def _pod_waits(facts: Mapping[str, object]) -> str:
-    """Return why a pod does not run yet: its image cannot be had, or no node is free."""
-    containers, conditions = facts.get("containerStatuses", []), facts.get("conditions", [])
-    if not (isinstance(containers, list) and isinstance(conditions, list)):
-        return ""
-    reasons = [container.get("state", {}).get("waiting", {}).get("reason") for container in containers]
-    reasons += [condition.get("message") for condition in conditions if condition.get("status") == "False"]
-    return next(filter(None, reasons), "")
+def _container_reason(facts: Mapping[str, Any]) -> tuple[str, str]:
+    """Return why a container does not run, or ended: a word, and the last line that was said."""
+    for container in facts.get("containerStatuses", []):
+        for name in ("waiting", "terminated"):
+            if state := container.get("state", {}).get(name):
+                return state.get("reason", ""), (state.get("message", "").strip().splitlines() or [""])[-1]
+    return "", ""
+
+
+def _unscheduled(facts: Mapping[str, Any]) -> str:
+    reasons = (c.get("message") for c in facts.get("conditions", []) if c.get("status") == "False")
+    return next(filter(None, reasons), "") if facts.get("phase") == "Pending" else ""
 
 
 def kubernetes(namespace: str) -> Scheduler:
-    """Return the commands of Kubernetes for a namespace."""
-    here = f"--namespace={namespace}"
+    """Return what stands for the commands of a scheduler with the pods of a namespace; see pods.py."""
 
     def query(run: str, _: Sequence[str]) -> list[str]:
-        return ["kubectl", "get", "pods", here, f"--selector=workflow-backends/run={run}", "--output=json"]
+        return [*_PODS, "list", namespace, f"workflow-backends/run={run}"]
 
     return Scheduler(
         f"{_KUBERNETES}{namespace}",
-        submit=("kubectl", "create", here, "--output=name", "--filename=-"),
+        submit=(*_PODS, "create", namespace),
         job_id=r"^(pod/\S+)",
         query=query,
         read=_read_kubernetes,
-        cancel=("kubectl", "delete", here, "--wait=false", "--ignore-not-found"),
+        cancel=(*_PODS, "delete", namespace),
+        speaker="Kubernetes",
     )
 
 
