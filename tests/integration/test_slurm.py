@@ -106,6 +106,26 @@ def test_workers_come_with_tasks_and_go_when_idle(slurm: Slurm, tmp_path: Path) 
         assert backend.submit_task(_variable, "SLURM_JOB_ID").result(60) not in jobs
 
 
+def test_pools_are_in_queues_of_their_own(slurm: Slurm, tmp_path: Path) -> None:
+    gpu = QueueWorkerResources(2, 1, platform="Reference", wallclock_time_limit="0:20")
+    cpu = QueueWorkerResources(wallclock_time_limit="0:05")
+    pools = {"gpu": (1, gpu), "cpu": (2, cpu)}
+    queues = {"gpu": "main", "cpu": "short"}
+    names = ("SLURM_JOB_PARTITION", "CUDA_VISIBLE_DEVICES")
+    with ParslSlurmBackend(
+        pools=pools, queue_name=queues, gpu_type={"gpu": "a100"}, directory=tmp_path
+    ) as backend:
+        tasks = [
+            backend.options(resources=which).submit_task(_variable, name)
+            for which in (gpu, cpu)
+            for name in names
+        ]
+        assert [task.result(60) for task in tasks] == ["main", "0", "short", None]
+        states = slurm.run("squeue", "--noheader", "--format=%P %l %C %b").splitlines()
+    assert sorted(" ".join(state.split()) for state in states)[0] == "main 20:00 2 gres:gpu:a100:1"
+    assert all(" ".join(state.split()) == "short 5:00 1 N/A" for state in sorted(states)[1:])
+
+
 def test_a_busy_worker_stays_when_an_idle_one_goes(slurm: Slurm, tmp_path: Path) -> None:
     with ParslSlurmBackend(0, 2, directory=tmp_path, idle_time_limit=1) as backend:
         long = backend.submit_task(_variable, "SLURM_JOB_ID", 15)

@@ -20,6 +20,7 @@ from workflow_backends import (
     QueueWorkerResources,
 )
 from workflow_backends.errors import InvalidResourcesError
+from workflow_backends.parsl_engine import cluster, lifeline
 from workflow_backends.parsl_engine.network import worker_address
 
 _PODS: dict[str, Any] = {"image": "image:1", "volumes": {"scratch": "/scratch"}, "directory": "/scratch/run"}
@@ -111,3 +112,55 @@ def test_the_address_by_default_is_the_one_of_the_hosts_name_or_of_the_route(
     assert worker_address(None) == "10.9.8.7"
     monkeypatch.setattr("workflow_backends.parsl_engine.network._address_of_default_route", lambda: None)
     assert worker_address(None) == "127.0.0.1"
+
+
+@pytest.mark.usefixtures("_nobody_can_be_asked")
+def test_each_pool_asks_for_its_own(tmp_path: Path) -> None:
+    backend = ParslSlurmBackend(
+        pools={
+            "gpu": (4, QueueWorkerResources(2, 1, wallclock_time_limit="1:00")),
+            "cpu": (6, QueueWorkerResources(wallclock_time_limit="2:00")),
+        },
+        queue_name={"gpu": "a100"},
+        workers_per_node={"cpu": 3},
+        account="chem-12",
+        directory=tmp_path,
+    )
+    assert backend.number_of_workers == 10
+    gpu, cpu = backend.job_script(), backend.job_script("cpu")
+    assert gpu == backend.job_script("gpu")
+    assert ("--partition=a100" in gpu, "--gres=gpu:1" in gpu, "--cpus-per-task=2" in gpu) == (True,) * 3
+    assert ("--partition" in cpu, "--gres" in cpu, "--cpus-per-task=3" in cpu) == (False, False, True)
+    assert ["--account=chem-12" in script for script in (gpu, cpu)] == [True, True]
+    assert backend.options(time_limit=5000)._pool == "cpu"
+    assert backend.options(time_limit=3000)._pool == "gpu"
+    with pytest.raises(
+        InvalidResourcesError, match=r"time_limit: 7200 s is not allowed; .* less than 7200 s"
+    ):
+        backend.options(time_limit=7200)
+
+
+@pytest.mark.usefixtures("_nobody_can_be_asked")
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"queue_name": {"tpu": "x"}}, "queue_name: 'tpu' is no pool; the pools are 'gpu', 'cpu'"),
+        ({"gpu_type": "a100"}, "gpu_type: 'a100' was given for workers without GPUs"),
+        ({"minimum_number_of_workers": {"cpu": 3}}, "minimum_number_of_workers: 3 is above maximum_number"),
+        ({"workers_per_node": {"gpu": 3}}, "maximum_number_of_workers: 4 is not a multiple"),
+        ({"maximum_number_of_workers": 2}, "pools: give either pools or maximum_number_of_workers"),
+    ],
+)
+def test_bad_pools_are_refused_by_name(settings: dict[str, Any], message: str) -> None:
+    pools = {"gpu": (4, QueueWorkerResources(1, 1)), "cpu": (2, QueueWorkerResources())}
+    with pytest.raises(InvalidResourcesError, match=message):
+        ParslSlurmBackend(pools=pools, **settings)
+
+
+def test_a_pool_that_is_not_there_has_no_script() -> None:
+    with pytest.raises(InvalidResourcesError, match="pool: 'gpu' is not allowed; give one of 'workers'"):
+        ParslSlurmBackend().job_script("gpu")
+
+
+def test_heartbeats_come_sooner_than_a_clock_takes_for_a_stop() -> None:
+    assert 2 * cluster._HEARTBEAT_S < lifeline._STALL_S

@@ -16,11 +16,12 @@ from workflow_backends.engine import Capability, Engine, Pool
 from workflow_backends.errors import EngineError, InvalidResourcesError
 from workflow_backends.machine import RUN_VARIABLE, import_variables, memory_variables, run_mark
 from workflow_backends.parsl_engine.engine import OwnKernelEngine
+from workflow_backends.parsl_engine.job_pools import job_pools
 from workflow_backends.parsl_engine.mapping import executor_settings
 from workflow_backends.parsl_engine.network import worker_address
 from workflow_backends.parsl_engine.request import Job, JobRequest, positive_seconds
 from workflow_backends.parsl_engine.schedulers import Scheduler
-from workflow_backends.resources import QueueWorkerResources, whole_number
+from workflow_backends.resources import QueueWorkerResources
 
 if TYPE_CHECKING:
     from workflow_backends.parsl_engine.queue_executor import QueueExecutor
@@ -50,6 +51,9 @@ class ParslQueueBackend(CalculationBackend):
         What each owns, as QueueWorkerResources.
     queue_name
         The queue or partition; None for the site's default.
+    pools
+        Several pools instead: ``{name: (maximum_number_of_workers, resources)}``. What else is said of jobs
+        may then be a mapping by pool: ``queue_name={"gpu": "a100"}`` leaves other pools the default.
     setup_script_commands
         Lines of shell before the workers start, such as ``"module load cuda"``; one that fails ends the job.
     extra_script_options
@@ -83,51 +87,71 @@ class ParslQueueBackend(CalculationBackend):
 
     def __init__(
         self,
-        minimum_number_of_workers: int = 0,
+        minimum_number_of_workers: int | Mapping[str, int] = 0,
         maximum_number_of_workers: int = 1,
         resources_per_worker: QueueWorkerResources | None = None,
-        queue_name: str | None = None,
+        queue_name: str | Mapping[str, str] | None = None,
         *,
-        setup_script_commands: Sequence[str] = (),
-        extra_script_options: Sequence[str] = (),
-        account: str | None = None,
-        gpu_type: str | None = None,
-        workers_per_node: int = 1,
-        nodes_per_job: int = 1,
-        exclusive: bool = False,
+        pools: Mapping[str, tuple[int, QueueWorkerResources]] | None = None,
+        setup_script_commands: Sequence[str] | Mapping[str, Sequence[str]] = (),
+        extra_script_options: Sequence[str] | Mapping[str, Sequence[str]] = (),
+        account: str | Mapping[str, str] | None = None,
+        gpu_type: str | Mapping[str, str] | None = None,
+        workers_per_node: int | Mapping[str, int] = 1,
+        nodes_per_job: int | Mapping[str, int] = 1,
+        exclusive: bool | Mapping[str, bool] = False,
         directory: str | Path | None = None,
         interface: str | None = None,
         idle_time_limit: float = 60.0,
     ) -> None:
-        self._request = JobRequest(
-            resources_per_worker or QueueWorkerResources(),
-            workers_per_node,
-            nodes_per_job,
-            queue_name,
-            account,
-            gpu_type,
-            exclusive,
-            setup_script_commands,
-            extra_script_options,
-        )
-        if nodes_per_job > 1 and not self._several_nodes:
+        if pools is not None and (maximum_number_of_workers != 1 or resources_per_worker is not None):
             raise InvalidResourcesError(
-                f"nodes_per_job: {nodes_per_job} is not allowed; a job of this scheduler has one node"
+                "pools: give either pools or maximum_number_of_workers and resources_per_worker"
             )
-        self._jobs = _jobs(minimum_number_of_workers, maximum_number_of_workers, self._request)
+        nodes = nodes_per_job.values() if isinstance(nodes_per_job, Mapping) else [nodes_per_job]
+        if not self._several_nodes and (several := [number for number in nodes if number != 1]):
+            raise InvalidResourcesError(
+                f"nodes_per_job: {several[0]!r} is not allowed; a job of this scheduler has one node"
+            )
+        resources = resources_per_worker or QueueWorkerResources()
+        self._job_pools = job_pools(
+            pools or {_POOL: (maximum_number_of_workers, resources)},
+            {
+                "minimum_number_of_workers": minimum_number_of_workers,
+                "workers_per_node": workers_per_node,
+                "nodes_per_job": nodes_per_job,
+                "queue_name": queue_name,
+                "account": account,
+                "gpu_type": gpu_type,
+                "exclusive": exclusive,
+                "setup_script_commands": setup_script_commands,
+                "extra_script_options": extra_script_options,
+            },
+        )
         self._directory = None if directory is None else _checked_directory(directory)
         self._interface = interface
         self._idle_time_limit = positive_seconds("idle_time_limit", idle_time_limit)
         self._engine: OwnKernelEngine | None = None
-        super().__init__(maximum_number_of_workers, self._request.resources)
-        wallclock = self._request.resources.wallclock_time_limit.total_seconds()
-        self._pools = {name: replace(pool, wallclock=wallclock) for name, pool in self._pools.items()}
+        super().__init__(
+            pools={name: (pool.maximum, pool.request.resources) for name, pool in self._job_pools.items()}
+        )
+        for name, pool in self._job_pools.items():
+            self._pools[name] = replace(self._pools[name], wallclock=pool.wallclock)
 
-    def job_script(self) -> str:
-        """Return what would be submitted for a job; nothing is submitted and nobody is asked."""
+    def job_script(self, pool: str | None = None) -> str:
+        """Return what would be submitted for a job of a pool, by default the first; nothing is submitted."""
+        request = next(iter(self._job_pools.values())).request if pool is None else self._request_of(pool)
         directory = self._place() / "workflow-backends-RUN"
-        pool = f"'{self._python}' -P -m workflow_backends.parsl_engine.pool ..."
-        return self._script("wb-RUN", str(directory / "jobs/block-0"), pool, self._environment(directory))
+        command = f"'{self._python}' -P -m workflow_backends.parsl_engine.pool ..."
+        stem = str(directory / "jobs/block-0")
+        return self._script(request, "wb-RUN", stem, command, self._environment(directory))
+
+    def _request_of(self, pool: str) -> JobRequest:
+        if pool not in self._job_pools:
+            raise InvalidResourcesError(
+                f"pool: {pool!r} is not allowed; give one of {', '.join(map(repr, self._job_pools))}"
+            )
+        return self._job_pools[pool].request
 
     _python = sys.executable
     _several_nodes = False
@@ -151,19 +175,28 @@ class ParslQueueBackend(CalculationBackend):
     def _environment(self, directory: Path) -> dict[str, str]:
         return {RUN_VARIABLE: run_mark(directory)} | import_variables() | memory_variables()
 
-    def _script(self, run: str, stem: str, command: str, environment: dict[str, str]) -> str:
-        return self._render(self._request, Job(run, stem, str(self._work_directory()), environment, command))
+    def _script(
+        self, request: JobRequest, run: str, stem: str, command: str, environment: dict[str, str]
+    ) -> str:
+        return self._render(request, Job(run, stem, str(self._work_directory()), environment, command))
 
     def _start_engine(self, pools: Mapping[str, Pool]) -> Engine:  # noqa: ARG002  # there is one
         address = self._address()
         run = uuid.uuid4().hex[:10]
         directory = self._place() / f"workflow-backends-{run}"
         try:
-            (directory / "jobs").mkdir(parents=True, mode=0o700)
+            directory.mkdir(parents=True, mode=0o700)
+            for number in range(len(self._job_pools)):
+                _jobs_directory(directory, number).mkdir()
         except OSError as error:
             raise EngineError(f"directory: no directory can be made for the run: {error}") from error
         self._engine = OwnKernelEngine(
-            directory, lambda place: [self._executor(f"wb-{run}", place, address)], self._idle_time_limit
+            directory,
+            lambda place: [
+                self._executor(name, f"wb-{run}{number or ''}", _jobs_directory(place, number), address)
+                for number, name in enumerate(self._job_pools)
+            ],
+            self._idle_time_limit,
         )
         return self._engine
 
@@ -172,24 +205,25 @@ class ParslQueueBackend(CalculationBackend):
             self._engine.stop(keep_files=keep_files)
             self._engine = None
 
-    def _executor(self, run: str, directory: Path, address: str) -> QueueExecutor:
+    def _executor(self, pool: str, run: str, jobs: Path, address: str) -> QueueExecutor:
         from workflow_backends.parsl_engine.queue_executor import QueueExecutor  # noqa: PLC0415
         from workflow_backends.parsl_engine.queue_provider import QueueProvider  # noqa: PLC0415
 
-        environment = self._environment(directory)
-        settings: dict[str, Any] = executor_settings(self._request)
+        request, (minimum, maximum) = self._job_pools[pool].request, self._job_pools[pool].jobs
+        environment = self._environment(jobs.parent)
+        settings: dict[str, Any] = executor_settings(request)
         return QueueExecutor(
             environment,
             python=self._python,
-            label=_POOL,
+            label=pool,
             provider=QueueProvider(
                 self._scheduler,
                 run,
-                directory / "jobs",
-                lambda stem, command: self._script(run, stem, command, environment),
-                nodes_per_job=self._request.nodes_per_job,
-                minimum=self._jobs[0],
-                maximum=self._jobs[1],
+                jobs,
+                lambda stem, command: self._script(request, run, stem, command, environment),
+                nodes_per_job=request.nodes_per_job,
+                minimum=minimum,
+                maximum=maximum,
             ),
             address=address,
             heartbeat_period=_HEARTBEAT_S,
@@ -199,21 +233,9 @@ class ParslQueueBackend(CalculationBackend):
         )
 
 
-def _jobs(minimum: object, maximum: object, request: JobRequest) -> tuple[int, int]:
-    """Return how many jobs hold so many workers, at least and at most."""
-    least = whole_number("minimum_number_of_workers", minimum, minimum=0)
-    most = whole_number("maximum_number_of_workers", maximum, minimum=1)
-    if least > most:
-        raise InvalidResourcesError(
-            f"minimum_number_of_workers: {least} is above maximum_number_of_workers, which is {most}"
-        )
-    of_a_job = request.workers_per_job
-    for name, workers in (("minimum_number_of_workers", least), ("maximum_number_of_workers", most)):
-        if workers % of_a_job:
-            raise InvalidResourcesError(
-                f"{name}: {workers} is not a multiple of the workers of a job, which are {of_a_job}"
-            )
-    return least // of_a_job, most // of_a_job
+def _jobs_directory(directory: Path, number: int) -> Path:
+    """Return where the files of a pool's jobs are."""
+    return directory / f"jobs{number or ''}"
 
 
 def _checked_directory(directory: str | Path) -> Path:
