@@ -15,6 +15,7 @@ import yaml
 import estimate_properties
 import protocols
 import workflow_backends
+from workflow_backends.discovery import ENTRY_POINT_GROUP, OWN_BACKENDS
 
 _ROOT = Path(__file__).parents[1]
 _PROJECT = tomllib.loads((_ROOT / "pyproject.toml").read_text())["project"]
@@ -32,6 +33,10 @@ def test_the_conda_environment_is_in_step_with_the_package() -> None:
     assert conda["channels"] == ["conda-forge"]
     wanted = {f"python{_PROJECT['requires-python']}", "pip", *_PROJECT["dependencies"]}
     assert set(conda["dependencies"]) == wanted
+
+
+def test_the_backends_that_are_registered_are_those_that_are_known_without_an_installation() -> None:
+    assert _PROJECT["entry-points"] == {ENTRY_POINT_GROUP: OWN_BACKENDS}
 
 
 def test_the_changelog_knows_the_version_or_what_is_unreleased() -> None:

@@ -3,6 +3,7 @@
 from workflow_backends._version import __version__
 from workflow_backends.backend import CalculationBackend
 from workflow_backends.block import time_left
+from workflow_backends.discovery import backend_from_config
 from workflow_backends.futures import TaskFuture
 from workflow_backends.layout import Layout, measure_layouts
 from workflow_backends.multiprocessing_engine import MultiprocessingBackend
@@ -36,6 +37,7 @@ __all__ = [
     "QueueWorkerResources",
     "TaskFuture",
     "__version__",
+    "backend_from_config",
     "measure_layouts",
     "select_platform",
     "time_left",

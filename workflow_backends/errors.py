@@ -6,6 +6,7 @@ __all__ = [
     "DeviceError",
     "EngineError",
     "InputFailedError",
+    "InvalidConfigurationError",
     "InvalidResourcesError",
     "PlatformUnavailableError",
     "RemoteError",
@@ -24,6 +25,10 @@ class WorkflowBackendError(Exception):
 
 class InvalidResourcesError(WorkflowBackendError, ValueError):
     """Resources, a number of workers or a task option that cannot be served."""
+
+
+class InvalidConfigurationError(WorkflowBackendError, ValueError):
+    """A description of a backend whose type, keys or values are not allowed."""
 
 
 class PlatformUnavailableError(WorkflowBackendError):

@@ -29,6 +29,7 @@ from protocols.systems.coordinates import BuildCoordinatesPackmol
 from protocols.systems.parameterise import BuildOpenMMSystem
 from workflow_backends import ComputeResources, ParslSlurmBackend, QueueWorkerResources
 from workflow_backends.errors import EngineError, InvalidResourcesError
+from workflow_backends.testing import BackendConformance
 
 _ROOT = Path(__file__).parents[2]
 
@@ -56,6 +57,21 @@ def slurm(cluster: Slurm, monkeypatch: pytest.MonkeyPatch) -> Iterator[Slurm]:
         cluster.run("scancel", *left)
         _wait_until(lambda: not cluster.queue())
     assert left == []
+
+
+class TestConformance(BackendConformance):
+    @pytest.fixture(scope="class", autouse=True)
+    @classmethod
+    def scheduler(cls, cluster: Slurm) -> Iterator[None]:
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in cluster.environment.items():
+                patch.setenv(name, value)
+            yield
+        assert cluster.queue() == []
+
+    def make_backend(self, workers: int = 2, **resources: Any) -> ParslSlurmBackend:
+        owned = QueueWorkerResources(**resources)
+        return ParslSlurmBackend(0, workers, owned, directory=tempfile.gettempdir())
 
 
 def _wait_until(condition: Callable[[], bool], timeout: float = 60) -> None:

@@ -18,7 +18,7 @@ from workflow_backends.resources import ComputeResources
 
 __all__ = ["PATIENCE_S", "SuiteBase", "children", "is_running", "wait_until"]
 
-PATIENCE_S = 60.0  # for what a busy machine, or a cluster's scheduler, does late
+PATIENCE_S = 120.0  # for what a busy machine, or a cluster's scheduler, does late
 
 
 class SuiteBase:
