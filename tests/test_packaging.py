@@ -24,7 +24,18 @@ _MODULES = sorted(
     for package in (workflow_backends, protocols, estimate_properties)
     for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
 )
-_ENGINES = ["parsl", "openmm", "numpy", "pint", "pymbar", "rdkit", "pydantic", "rich"]
+_ENGINES = [
+    "parsl",
+    "celery",
+    "distributed",
+    "openmm",
+    "numpy",
+    "pint",
+    "pymbar",
+    "rdkit",
+    "pydantic",
+    "rich",
+]
 _SILENT = [name for name in _ENGINES if name != "pymbar"]  # which prints when it is imported
 
 

@@ -3,6 +3,9 @@
 from workflow_backends._version import __version__
 from workflow_backends.backend import CalculationBackend
 from workflow_backends.block import time_left
+from workflow_backends.celery_engine.backend import CeleryBackend
+from workflow_backends.dask_engine.local import DaskLocalBackend
+from workflow_backends.dask_engine.own import DaskBackend
 from workflow_backends.discovery import backend_from_config
 from workflow_backends.futures import TaskFuture
 from workflow_backends.layout import Layout, measure_layouts
@@ -21,7 +24,10 @@ from workflow_backends.resources import ComputeResources, GPUPrecision, GPUToolk
 
 __all__ = [
     "CalculationBackend",
+    "CeleryBackend",
     "ComputeResources",
+    "DaskBackend",
+    "DaskLocalBackend",
     "GPUPrecision",
     "GPUToolkit",
     "Layout",

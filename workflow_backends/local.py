@@ -25,7 +25,7 @@ from workflow_backends.machine import (
 from workflow_backends.probing import PROBES_NAME, PROBES_VARIABLE
 from workflow_backends.resources import ComputeResources, whole_number
 
-__all__ = ["LocalBackend", "run_directory"]
+__all__ = ["LocalBackend", "make_directory", "run_directory"]
 
 
 class LocalBackend(CalculationBackend):
@@ -131,3 +131,19 @@ def run_directory() -> Path:
         raise EngineError(
             f"no temporary directory can be made: {error}; set TMPDIR to a writable one"
         ) from error
+
+
+def make_directory(parent: Path, name: str) -> Path:
+    """Make the directory of a run.
+
+    Raises
+    ------
+    EngineError
+        It cannot be made.
+    """
+    directory = parent / name
+    try:
+        directory.mkdir(parents=True, mode=0o700)
+    except OSError as error:
+        raise EngineError(f"directory: no directory can be made for the run: {error}") from error
+    return directory

@@ -1,0 +1,118 @@
+"""CeleryBackend on a real Redis: workers of its own, and workers that the user started."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from real_redis import Redis, missing
+
+from workflow_backends import CeleryBackend, ComputeResources
+from workflow_backends.errors import EngineError, InvalidResourcesError
+from workflow_backends.testing import BackendConformance
+
+_ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def redis() -> Iterator[Redis]:
+    if reason := missing():
+        (pytest.fail if os.environ.get("REQUIRE_REDIS") else pytest.skip)(reason)
+    with Redis() as server, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WORKFLOW_BACKENDS_BROKER", server.url)
+        yield server
+
+
+class TestCelery(BackendConformance):
+    def make_backend(self, workers: int = 2, **resources: Any) -> CeleryBackend:
+        return CeleryBackend(workers, ComputeResources(**resources))
+
+
+def test_nothing_is_left_in_redis_and_the_password_is_shown_nowhere(redis: Redis, tmp_path: Path) -> None:
+    import psutil
+
+    before = redis.keys()  # of a script that was killed
+    with CeleryBackend(broker=redis.url) as backend:
+        assert backend.submit_task(lambda: os.environ.get("WORKFLOW_BACKENDS_BROKER")).result(60) is None
+        assert redis.password not in repr(vars(backend))
+        for process in psutil.Process().children(recursive=True):
+            assert redis.password not in " ".join(process.cmdline())
+        with pytest.raises(ZeroDivisionError) as caught:
+            backend.submit_task(lambda: 1 / 0).result(60)
+        assert redis.password not in "".join(getattr(caught.value, "__notes__", []))
+        assert redis.keys() != before
+        directory = backend._engine.directory  # type: ignore[union-attr]
+        for path in directory.iterdir():
+            assert redis.password.encode() not in path.read_bytes() if path.is_file() else True
+    assert redis.keys() == before
+
+
+def test_workers_that_the_user_started_serve_one_backend_after_the_other(
+    redis: Redis, tmp_path: Path
+) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "workflow_backends",
+        "celery-worker",
+        "--queue",
+        "ours",
+        "--workers",
+        "2",
+    ]
+    environment = os.environ | {"PYTHONPATH": str(_ROOT)}
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as workers:
+        try:
+            pids = set()
+            for _ in range(2):
+                with CeleryBackend(2, queue_name="ours", directory=tmp_path) as backend:
+                    assert backend.submit_task(pow, 2, 5).result(60) == 32
+                    pids.add(backend.submit_task(os.getppid).result(60))
+                assert list(tmp_path.iterdir()) == []
+            assert pids == {workers.pid}
+        finally:
+            workers.kill()
+
+
+def test_a_wrong_password_and_a_broker_that_is_gone_are_told_without_the_password() -> None:
+    with Redis() as server:
+        wrong = server.url.replace(server.password, "wrong-secret")
+        with pytest.raises(EngineError, match=r"the broker redis://\*\*\*@127\.0\.0\.1") as caught:
+            CeleryBackend(broker=wrong).start()
+        assert "wrong-secret" not in str(caught.value)
+        backend = CeleryBackend(broker=server.url).start()
+        assert backend.submit_task(abs, -1).result(60) == 1
+    try:
+        with pytest.raises(EngineError, match=r"the broker redis://\*\*\*@.* (does not answer|took no task)"):
+            backend.submit_task(abs, -1).result(60)
+    finally:
+        backend.stop()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"broker": "redis://example.org:6379/0"}, r"redis://example.org:6379/0 is on another machine"),
+        ({"broker": "http://:secret@example.org"}, r"http://\*\*\*@example.org is not allowed"),
+        ({"broker": "redis://:secret@here:port"}, "its address cannot be read"),
+        ({"queue_name": "a b"}, "queue_name: 'a b'"),
+        ({"directory": "/scratch"}, "directory: .*queue_name"),
+        ({"queue_name": "ours", "pools": {"a": (1, ComputeResources())}}, "pools: "),
+    ],
+)
+def test_bad_input_is_refused_by_name(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidResourcesError, match=message) as caught:
+        CeleryBackend(**settings)
+    assert "secret" not in str(caught.value)
+
+
+def test_without_a_broker_nothing_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WORKFLOW_BACKENDS_BROKER")
+    with pytest.raises(InvalidResourcesError, match="broker: none was given"):
+        CeleryBackend()
+    CeleryBackend(broker="redis://example.org", allow_unauthenticated_broker=True)

@@ -1,0 +1,1 @@
+"""Celery as the engine: tasks and their answers travel through a broker."""

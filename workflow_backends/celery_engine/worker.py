@@ -1,0 +1,44 @@
+"""Workers for CeleryBackend: ``python -m workflow_backends celery-worker --queue NAME --workers N``.
+
+The broker's address is read from the environment, where other users of the machine cannot see it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+
+from workflow_backends.celery_engine.broker import BROKER_VARIABLE, Broker
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve a queue until told to stop."""
+    parser = argparse.ArgumentParser(
+        prog="python -m workflow_backends celery-worker",
+        description=f"Run tasks of a CeleryBackend; {BROKER_VARIABLE} holds the broker's address.",
+    )
+    parser.add_argument("--queue", required=True, help="the queue_name of the CeleryBackend")
+    parser.add_argument("--workers", type=int, default=1, help="how many tasks run at once (default 1)")
+    parser.add_argument("--prefix", help=argparse.SUPPRESS)
+    parser.add_argument("--allow-unauthenticated-broker", action="store_true")
+    given = parser.parse_args(arguments)
+    broker = Broker(None, allow_unauthenticated=given.allow_unauthenticated_broker)
+    os.environ.pop(BROKER_VARIABLE)  # no task needs it
+    from workflow_backends.celery_engine.app import make_app  # noqa: PLC0415  # a second that --help needs not
+
+    app = make_app(broker, given.prefix or given.queue)
+    app.worker_main(
+        [
+            *("worker", "--pool=threads", f"--concurrency={given.workers}", f"--queues={given.queue}"),
+            *(f"--hostname=workers-{os.getpid()}@%h", "--loglevel=WARNING"),
+            *("--without-gossip", "--without-mingle", "--without-heartbeat"),
+        ]
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    main()
