@@ -17,7 +17,7 @@ from parsl.executors import ThreadPoolExecutor as ParslThreads
 from parsl.monitoring import MonitoringHub
 
 from workflow_backends import ComputeResources, ParslBackend
-from workflow_backends.errors import BackendStateError, EngineError, InvalidResourcesError
+from workflow_backends.errors import EngineError, InvalidResourcesError
 
 
 @pytest.fixture(autouse=True)
@@ -36,15 +36,6 @@ def _count(file: Path) -> int:
     with file.open("a") as lines:
         lines.write(f"{os.getpid()}\n")
     return len(file.read_text().splitlines())
-
-
-def test_a_config_of_ones_own(tmp_path: Path) -> None:
-    with ParslBackend(_config(tmp_path), resources_per_worker=ComputeResources(2)) as backend:
-        assert backend.submit_task(pow, 2, 5).result(60) == 32
-        assert backend.submit_task(lambda available_resources: available_resources).result(
-            20
-        ) == ComputeResources(2)
-    assert not list(tmp_path.glob("*/workflow-backends-*"))
 
 
 def test_a_running_kernel_stays_its_owners(tmp_path: Path) -> None:
@@ -75,13 +66,6 @@ def test_memoization_remembers_no_failure(tmp_path: Path) -> None:
         with pytest.raises(OSError, match="1"):
             backend.submit_task(fail_once, tmp_path / "count").result(60)
         assert backend.submit_task(fail_once, tmp_path / "count").result(20) == 2
-
-
-def test_a_config_starts_once(tmp_path: Path) -> None:
-    with ParslBackend(_config(tmp_path)) as backend:
-        assert backend.submit_task(pow, 2, 5).result(60) == 32
-    with pytest.raises(BackendStateError, match="once"):
-        backend.start()
 
 
 def test_workers_on_a_running_kernel_end_with_the_backend(tmp_path: Path) -> None:
@@ -116,19 +100,6 @@ def test_parsls_own_retries_and_handler_are_used(tmp_path: Path) -> None:
     with ParslBackend(_config(tmp_path, retries=5, retry_handler=handler)) as backend:
         assert backend.submit_task(fail_twice).result(60) == 3
     assert seen == ["TaskFailed"] * 2
-
-
-def test_our_retries_of_a_tasks_own_exceptions_are_opt_in(tmp_path: Path, backend: Any) -> None:
-    def fail_once(file: Path) -> int:
-        tries = _count(file)
-        if tries < 2:
-            raise OSError(tries)
-        return tries
-
-    with pytest.raises(OSError, match="1"):
-        backend.submit_task(fail_once, tmp_path / "plain").result(20)
-    asked = backend.options(retries=1, retry_exceptions=(OSError,))
-    assert asked.submit_task(fail_once, tmp_path / "asked").result(20) == 2
 
 
 def test_monitoring_sees_the_tasks(tmp_path: Path) -> None:

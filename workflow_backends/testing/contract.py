@@ -98,6 +98,10 @@ class ContractTests(SuiteBase):
         assert backend.submit_task(wrapper, 1).result(PATIENCE_S) == {}
         with pytest.raises(TypeError, match="available_resources"):
             backend.submit_task(given, 1, available_resources=ComputeResources())
+        with pytest.raises(TypeError, match="available_resources"):
+            backend.submit_task(functools.partial(given, available_resources=ComputeResources()), 1)
+        with pytest.raises(TypeError, match="available_resources"):
+            backend.submit_task(lambda available_resources: available_resources, ComputeResources())
 
     def test_libraries_keep_to_the_workers_threads(self, backend: CalculationBackend) -> None:
         limits = backend.submit_task(lambda: [os.environ.get(n) for n in _THREAD_VARIABLES])
@@ -128,6 +132,8 @@ class ContractTests(SuiteBase):
             backend.submit_task(3)  # type: ignore[arg-type]  # which is what is refused
         with pytest.raises(TypeError, match="cannot be pickled"):
             pickle.dumps(backend)
+        with pytest.raises(TypeError, match="cannot be pickled"):
+            backend.submit_task(lambda: backend)
 
     def test_futures_among_the_arguments_become_their_results(self, backend: CalculationBackend) -> None:
         one, two = backend.submit_task(abs, -1), backend.submit_task(abs, -2)
@@ -223,6 +229,7 @@ class ContractTests(SuiteBase):
         [
             ({"retries": -1}, "retries: -1"),
             ({"time_limit": 0}, "time_limit: 0"),
+            ({"time_limit": "1 h"}, "time_limit: '1 h'"),
             ({"name": 5}, "name: 5"),
             ({"retry_exceptions": ("OSError",)}, "retry_exceptions"),
             ({"resources": ComputeResources(10**6)}, "no pool has .*; the pools are"),
