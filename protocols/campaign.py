@@ -51,6 +51,7 @@ class Campaign:
         self.property = item
         self._force_field = force_field
         self._settings = settings
+        self._limits = limits
         self._convergence = Convergence(item, limits)
         self._round = 0
         self._last: tuple[Model, PropertyWorkflow] | None = None
@@ -129,6 +130,9 @@ class Campaign:
             "target": None,
             "n_effective": None,
             "protocol": None if last is None else last[1].result.label,
+            "simulations": digest(sorted(self.liquids))[:16],  # equal where properties share them
+            "steps_a_round": self._steps_of_a_run * len(self.workflow.liquids[0]),
+            "most_rounds": self._limits.rounds,
         }
         if ended is not None:
             about |= result_record(ended)

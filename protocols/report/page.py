@@ -21,7 +21,7 @@ from protocols.status import ProtocolState
 __all__ = ["html_of"]
 
 _WORDS = {
-    "converged": "The target was met; the value can be used with its standard error.",
+    "converged": "Good enough: the value can be used with its standard error.",
     "not converged": "A limit came before the target was met; value and error are those so far.",
     "too short": "The simulations are too short to tell; take value and error as a first impression.",
     "failed": "No value: a protocol failed.",
@@ -137,15 +137,15 @@ def _property(
 def _series(series: Series, pictures: _Pictures) -> dict[str, Any]:
     """Return the pictures of a series, each with what a reader who does not see it needs."""
     estimate, unit = series.estimate, series.unit.replace("dimensionless", "")
-    mean = _value(estimate.mean, estimate.standard_error)
-    left_out = ", ".join(f"{frames * series.interval:g}" for frames in estimate.discarded)
+    mean = f"{_value(estimate.mean, estimate.standard_error)} {unit}".strip()
+    left_out = " and ".join(f"{frames * series.interval:g}" for frames in estimate.discarded)
     apart = estimate.statistical_inefficiency * series.interval
     several = f"{len(series.replicas)} replicas" if len(series.replicas) > 1 else "one replica"
     panels = [
         (
-            f"{series.name} over time",
+            "Over time",
             f"Time series of {several}. Dashed: where each was cut, {left_out} ps from its start. "
-            f"Thick line: running mean of the rest, {mean} {unit} at the end, and a band of one standard "
+            f"Thick line: running mean of the rest, {mean} at the end, and a band of one standard "
             "error.",
             plots.time_series(series),
         ),
@@ -156,7 +156,7 @@ def _series(series: Series, pictures: _Pictures) -> dict[str, Any]:
         ),
         (
             "Agreement of replicas",
-            f"Mean of each replica with one standard error; line and band are those of all: {mean} {unit}.",
+            f"Mean of each replica with one standard error; line and band are those of all: {mean}.",
             plots.replica_agreement(series),
         ),
     ]
@@ -167,7 +167,7 @@ def _series(series: Series, pictures: _Pictures) -> dict[str, Any]:
     return {
         "name": series.name,
         "protocol": series.protocol,
-        "text": f"{mean} {unit}".strip(),
+        "text": mean,
         "n_effective": estimate.n_effective,
         "frames": sum(map(len, series.replicas)),
         "replicas": len(series.replicas),
@@ -215,6 +215,10 @@ def _shown(estimate: Mapping[str, Any]) -> str:
 
 def _value(value: float, error: float | None) -> str:
     """Return a number with its error, as people write it."""
+    return _plain(value, error).replace("+/-", "±")
+
+
+def _plain(value: float, error: float | None) -> str:
     if error is None or not error > 0:
         return f"{value:.6g}"
     if abs(value) >= 1e5 or 0 < abs(value) < 1e-3:
@@ -237,4 +241,4 @@ def _deviation(estimate: Mapping[str, Any], reference: Reference | None) -> str 
         f"{difference:+.2g}" if reference.value == 0 else f"{100 * difference / abs(reference.value):+.2g} %"
     )
     error = ((estimate.get("standard_error") or 0.0) ** 2 + reference.uncertainty**2) ** 0.5
-    return text if error == 0 else f"{text} ({abs(difference) / error:.1f} standard errors)"
+    return text if error == 0 else f"{text} ({abs(difference) / error:.1f} SE)"

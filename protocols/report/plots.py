@@ -21,7 +21,7 @@ __all__ = ["autocorrelation", "curve", "histogram", "parity", "replica_agreement
 
 _Array = NDArray[np.float64]
 
-_POINTS = 300  # a line; more cannot be told apart
+_POINTS = 200  # a line; more cannot be told apart
 _INK, _MUTED, _GRID, _BAND = "#010101", "#020202", "#030303", "#040404"
 _REPLICAS = tuple(f"#0505{number:02d}" for number in range(7))
 _VARIABLES = {_INK: "ink", _MUTED: "muted", _GRID: "grid", _BAND: "accent"} | {
@@ -68,7 +68,10 @@ class _Picture:
 
     def __enter__(self) -> Any:
         self._context.__enter__()
-        self.figure = Figure(figsize=(4.0, self._height), layout="constrained")
+        self.figure = Figure(figsize=(4.0, self._height))
+        self.figure.subplots_adjust(
+            left=0.22, bottom=0.54 / self._height, right=0.97, top=1 - 0.2 / self._height
+        )
         FigureCanvasSVG(self.figure)
         axes = self.figure.subplots()
         axes.set_xlabel(self._labels[0])
@@ -94,7 +97,7 @@ def _for_the_page(svg: str) -> str:
     )
     referenced = set(re.findall(r'(?:url\(|href=")#([^)"]+)', svg))
     svg = re.sub(r' id="([^"]*)"', lambda found: found[0] if found[1] in referenced else "", svg)
-    svg = re.sub(r"(\d+\.\d\d)\d+", r"\1", svg)
+    svg = re.sub(r' d="[^"]*"', lambda found: re.sub(r"(\d\.\d)\d+", r"\1", found[0]), svg)
     for colour, name in _VARIABLES.items():
         svg = svg.replace(colour, f"var(--{name})")
     return re.sub(r">\s+<", "><", svg)
@@ -269,7 +272,8 @@ def parity(points: Sequence[tuple[float, float, float, float]], name: str, unit:
         Of the property.
     """
     reference, uncertainty, value, error = (np.array(column) for column in zip(*points, strict=True))
-    least, most = float(min(reference.min(), value.min())), float(max(reference.max(), value.max()))
+    reached = np.concatenate([reference - uncertainty, reference + uncertainty, value - error, value + error])
+    least, most = float(reached.min()), float(reached.max())
     room = 0.08 * (most - least) or 0.05 * abs(most) or 1.0
     ends = (least - room, most + room)
     label = unit.replace("dimensionless", "")

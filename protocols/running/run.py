@@ -147,13 +147,22 @@ class GraphRun:
     @property
     def number_done(self) -> int:
         """How many protocols are finished."""
-        return sum(isinstance(node.outcome, Model) for node in self._nodes.values())
+        return sum(isinstance(node.outcome, Model) for node in list(self._nodes.values()))
+
+    @property
+    def number_of_workers(self) -> int:
+        """How many protocols can run at the same time."""
+        return self._workers.number_of_workers
+
+    def unfinished(self) -> list[Protocol]:
+        """Return the protocols that have neither outputs nor an error yet."""
+        return [node.protocol for node in list(self._nodes.values()) if node.outcome is None]
 
     def ready(self) -> list[Protocol]:
         """Return the protocols that run, or could if there were a worker."""
         return [
             node.protocol
-            for node in self._nodes.values()
+            for node in list(self._nodes.values())  # progress looks while the run grows
             if node.outcome is None
             and all(isinstance(self.outcome(p), Model) for p in node.protocol.upstream)
         ]

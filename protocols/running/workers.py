@@ -29,6 +29,11 @@ class Workers(ABC):
     number_for_simulations: int
     """How many simulations can run at the same time."""
 
+    @property
+    def number_of_workers(self) -> int:
+        """How many tasks can run at the same time."""
+        return self.number_for_simulations
+
     @abstractmethod
     def submit(
         self, task: Task, upstream: Upstream, *, uses_gpu: bool, done: Callable[[], object]
@@ -58,6 +63,11 @@ class BackendWorkers(Workers):
         pools = sorted(backend.pools.values(), key=_size)
         self._smallest, self._largest = pools[0], pools[-1]
         self.number_for_simulations = self._largest.number_of_workers
+
+    @property
+    def number_of_workers(self) -> int:
+        """Those of all pools."""
+        return sum(pool.number_of_workers for pool in self._backend.pools.values())
 
     def submit(
         self, task: Task, upstream: Upstream, *, uses_gpu: bool, done: Callable[[], object]

@@ -1,0 +1,158 @@
+"""Where progress is shown: live on a terminal and in a notebook, in plain lines anywhere else."""
+
+from __future__ import annotations
+
+import io
+import sys
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+
+from protocols.progress.drawing import View, headline
+from protocols.progress.snapshot import Snapshot, Watcher
+from protocols.running.run import GraphRun
+
+__all__ = ["show_progress"]
+
+_LOOK_S = 1.0
+_LINES_S = 30.0
+_NOTEBOOK_LINES = 30
+
+
+@contextmanager
+def show_progress(
+    run: GraphRun, summaries: Callable[[], list[dict[str, Any]]], wanted: bool | None
+) -> Iterator[None]:
+    """Show progress while the block runs, from a thread that sleeps most of the time.
+
+    Parameters
+    ----------
+    run, summaries
+        See `Watcher`.
+    wanted
+        False shows nothing. True and None show a live view on a terminal and in a notebook, and plain lines
+        on standard error elsewhere: with None only once the run has taken half a minute.
+    """
+    if wanted is False:
+        yield
+        return
+    watcher, screen, stop = Watcher(run, summaries), _screen(bool(wanted)), threading.Event()
+
+    def watch() -> None:
+        while not stop.wait(_LOOK_S):
+            screen.show(watcher.look())
+        screen.end(watcher.look())
+
+    thread = threading.Thread(target=watch, name="progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _screen(at_once: bool) -> Screen:
+    console = Console(stderr=True)
+    if console.is_jupyter:
+        return _Notebook()
+    return _Terminal(console) if console.is_terminal else _Lines(console, at_once)
+
+
+class Screen(ABC):
+    """A place to show snapshots."""
+
+    @abstractmethod
+    def show(self, snapshot: Snapshot) -> None:
+        """Show where the run stands."""
+
+    @abstractmethod
+    def end(self, snapshot: Snapshot) -> None:
+        """Show where the run has ended."""
+
+
+class _Terminal(Screen):
+    """A view that is drawn again only when something has changed, and goes when the run ends."""
+
+    def __init__(self, console: Console) -> None:
+        self._live = Live(console=console, auto_refresh=False, transient=True)
+        self._last: Snapshot | None = None
+
+    def show(self, snapshot: Snapshot) -> None:
+        if snapshot != self._last:
+            self._last = snapshot
+            self._live.start()
+            self._live.update(View(snapshot), refresh=True)
+
+    def end(self, snapshot: Snapshot) -> None:  # noqa: ARG002  # what is left is for the caller to print
+        self._live.stop()
+
+
+class _Notebook(Screen):
+    """One output of the cell, replaced in place."""
+
+    def __init__(self) -> None:
+        self._handle: Any = None
+        self._last: Snapshot | None = None
+
+    def show(self, snapshot: Snapshot) -> None:
+        if snapshot == self._last:
+            return
+        self._last = snapshot
+        display = sys.modules["IPython.display"].display
+        console = Console(width=100, record=True, file=io.StringIO(), force_jupyter=False)
+        console.print(View(snapshot, _NOTEBOOK_LINES))
+        data = {
+            "text/plain": console.export_text(clear=False).rstrip(),
+            "text/html": console.export_html(inline_styles=True, code_format=_HTML),
+        }
+        if self._handle is None:
+            self._handle = display(data, raw=True, display_id=True)
+        else:
+            self._handle.update(data, raw=True)
+
+    def end(self, snapshot: Snapshot) -> None:
+        self.show(snapshot)
+
+
+_HTML = '<pre style="line-height:1.3;font-family:monospace">{code}</pre>'
+
+
+class _Lines(Screen):
+    """Plain lines: those properties about which there is something new, at most every half minute."""
+
+    def __init__(self, console: Console, at_once: bool) -> None:
+        self._file = console.file
+        self._last = time.monotonic() - (_LINES_S if at_once else 0.0)
+        self._told: dict[int, str] = {}
+        self._speaks = at_once
+
+    def show(self, snapshot: Snapshot) -> None:
+        if time.monotonic() - self._last < _LINES_S:
+            return
+        self._last, self._speaks = time.monotonic(), True
+        self._print(snapshot)
+
+    def end(self, snapshot: Snapshot) -> None:
+        if self._speaks:
+            self._print(snapshot)
+
+    def _print(self, snapshot: Snapshot) -> None:
+        """Print what has not been told."""
+        news = []
+        for number, standing in enumerate(snapshot.properties):
+            line = standing.text
+            if self._told.get(number) != line:
+                self._told[number] = line
+                news.append(line)
+        if news:
+            now = time.strftime("%H:%M:%S")
+            lines = [headline(snapshot, 200), *news]
+            self._file.write("".join(f"{now} {line}\n" for line in lines))
+            self._file.flush()
