@@ -47,7 +47,8 @@ def estimate(
     limits
         Where to stop although a target is not met.
     progress
-        Whether to show progress; None shows it on a terminal only.
+        Whether to show progress: live on a terminal and in a notebook, in plain lines elsewhere. None is
+        quiet elsewhere for half a minute.
 
     Returns
     -------

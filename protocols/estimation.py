@@ -69,7 +69,7 @@ class Estimation:
         Parameters
         ----------
         progress
-            Whether to show progress; None shows it on a terminal only.
+            Whether to show progress; see `show_progress`.
         """
         began = time.monotonic()
         self._directory.mkdir(parents=True, exist_ok=True)

@@ -18,7 +18,7 @@ from protocols.progress.drawing import View, headline
 from protocols.progress.snapshot import Snapshot, Watcher
 from protocols.running.run import GraphRun
 
-__all__ = ["show_progress"]
+__all__ = ["Lines", "show_progress"]
 
 _LOOK_S = 1.0
 _LINES_S = 30.0
@@ -45,8 +45,10 @@ def show_progress(
     watcher, screen, stop = Watcher(run, summaries), _screen(bool(wanted)), threading.Event()
 
     def watch() -> None:
-        while not stop.wait(_LOOK_S):
+        ended = False
+        while not ended:
             screen.show(watcher.look())
+            ended = stop.wait(_LOOK_S)
         screen.end(watcher.look())
 
     thread = threading.Thread(target=watch, name="progress", daemon=True)
@@ -62,7 +64,7 @@ def _screen(at_once: bool) -> Screen:
     console = Console(stderr=True)
     if console.is_jupyter:
         return _Notebook()
-    return _Terminal(console) if console.is_terminal else _Lines(console, at_once)
+    return _Terminal(console) if console.is_terminal else Lines(console, at_once)
 
 
 class Screen(ABC):
@@ -124,8 +126,16 @@ class _Notebook(Screen):
 _HTML = '<pre style="line-height:1.3;font-family:monospace">{code}</pre>'
 
 
-class _Lines(Screen):
-    """Plain lines: those properties about which there is something new, at most every half minute."""
+class Lines(Screen):
+    """Plain lines: those properties about which there is something new, at most every half minute.
+
+    Parameters
+    ----------
+    console
+        Where to print.
+    at_once
+        Whether the first lines do not wait for half a minute.
+    """
 
     def __init__(self, console: Console, at_once: bool) -> None:
         self._file = console.file
@@ -134,12 +144,14 @@ class _Lines(Screen):
         self._speaks = at_once
 
     def show(self, snapshot: Snapshot) -> None:
+        """Print what is new, unless something was printed just before."""
         if time.monotonic() - self._last < _LINES_S:
             return
         self._last, self._speaks = time.monotonic(), True
         self._print(snapshot)
 
     def end(self, snapshot: Snapshot) -> None:
+        """Print what is new, if anything has been printed."""
         if self._speaks:
             self._print(snapshot)
 

@@ -144,7 +144,7 @@ def _standing(summary: dict[str, Any]) -> Standing:
     return Standing(
         summary["property"],
         summary["status"],
-        summary["round"],
+        max(1, summary["round"]),  # before the first has been asked for
         f"{text} {unit}".strip() if text else "",
         "" if target is None else f"{target:.2g}",
         share_reached(summary),
