@@ -110,8 +110,11 @@ class StandIn:
 
 
 class _Server(socketserver.UnixStreamServer):
+    request_queue_size = 64
+
     def __init__(self, place: Path) -> None:
-        super().__init__(str(place / "socket"), _Handler)
+        super().__init__(str(place / "socket.new"), _Handler)
+        (place / "socket.new").rename(place / "socket")  # which listens from its first moment on
         self.keeper = Keeper(place)
 
     def service_actions(self) -> None:
