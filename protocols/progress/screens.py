@@ -21,6 +21,7 @@ from protocols.running.run import GraphRun
 __all__ = ["Lines", "show_progress"]
 
 _LOOK_S = 1.0
+_SPARE = 200  # times what a look takes are left to the simulations, which may share this core
 _LINES_S = 30.0
 _NOTEBOOK_LINES = 30
 
@@ -47,8 +48,9 @@ def show_progress(
     def watch() -> None:
         ended = False
         while not ended:
+            began = time.thread_time()
             screen.show(watcher.look())
-            ended = stop.wait(_LOOK_S)
+            ended = stop.wait(max(_LOOK_S, _SPARE * (time.thread_time() - began)))
         screen.end(watcher.look())
 
     thread = threading.Thread(target=watch, name="progress", daemon=True)
