@@ -43,14 +43,20 @@ from .settings import SimulationSettings
 from .state import ThermodynamicState
 from .substance import Component, Role, Substance
 from .systems.alchemy import BuildAlchemicalSystem
+from .systems.combined import CombinedForceField
 from .systems.coordinates import BuildCoordinatesPackmol
 from .systems.forcefield import OpenMMForceField
+from .systems.gaff import GaffForceField
+from .systems.molecule_parameters import AssignGaffParameters
 from .systems.parameterise import BuildOpenMMSystem
 from .systems.rescaling import ScaleToDensity
+from .systems.smirnoff import AssignSmirnoffParameters, SmirnoffForceField
 from .systems.sources import ParameterSource
 
 __all__ = [
     "AlchemicalFreeEnergy",
+    "AssignGaffParameters",
+    "AssignSmirnoffParameters",
     "AverageCombination",
     "AverageDiffusion",
     "AverageFluctuations",
@@ -63,6 +69,7 @@ __all__ = [
     "BuildOpenMMSystem",
     "BuildSlab",
     "Collected",
+    "CombinedForceField",
     "Component",
     "Condition",
     "ConditionalGroup",
@@ -72,6 +79,7 @@ __all__ = [
     "EnthalpyOfVaporization",
     "ExcessMolarVolume",
     "ExecutionError",
+    "GaffForceField",
     "InputError",
     "IsobaricHeatCapacity",
     "IsothermalCompressibility",
@@ -98,6 +106,7 @@ __all__ = [
     "SelfDiffusion",
     "ShearViscosity",
     "SimulationSettings",
+    "SmirnoffForceField",
     "SolvationFreeEnergy",
     "Status",
     "Substance",

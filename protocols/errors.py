@@ -17,6 +17,7 @@ __all__ = [
     "NotFiniteError",
     "OutOfMemoryError",
     "PackingError",
+    "ParameterError",
     "ProtocolsError",
     "SimulationError",
 ]
@@ -35,6 +36,10 @@ class InputError(ProtocolsError, ValueError):
 
 class PackingError(ProtocolsError):
     """Packmol could not place the molecules in a box of any density that was tried."""
+
+
+class ParameterError(ProtocolsError):
+    """A program could not find the force-field parameters of a molecule; the message names it."""
 
 
 class SimulationError(ProtocolsError):

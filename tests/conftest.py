@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -14,6 +15,12 @@ def backend() -> Iterator[ParslLocalBackend]:
     """A real local backend with two workers, for tests that leave it as they found it."""
     with ParslLocalBackend(number_of_workers=2) as started:
         yield started
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep parameters of molecules out of the folder of who runs the tests."""
+    os.environ["ESTIMATE_PROPERTIES_CACHE"] = str(tmp_path_factory.mktemp("cache"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

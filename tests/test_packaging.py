@@ -42,7 +42,7 @@ _SILENT = [name for name in _ENGINES if name != "pymbar"]  # which prints when i
 def test_the_conda_environment_is_in_step_with_the_package() -> None:
     conda = yaml.safe_load((_ROOT / "environment.yml").read_text())
     assert conda["channels"] == ["conda-forge"]
-    wanted = {f"python{_PROJECT['requires-python']}", "pip", *_PROJECT["dependencies"]}
+    wanted = {"ambertools>=23.0", f"python{_PROJECT['requires-python']}", "pip", *_PROJECT["dependencies"]}
     assert set(conda["dependencies"]) == wanted
 
 

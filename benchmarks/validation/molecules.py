@@ -1,4 +1,4 @@
-"""Published values of methane and of models of water."""
+"""Published values of methane, of models of water and of alcohols."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from protocols import (
     Density,
     DielectricConstant,
     EnthalpyOfVaporization,
+    GaffForceField,
     IsothermalCompressibility,
     OpenMMForceField,
     SolvationFreeEnergy,
@@ -28,6 +29,7 @@ MOSDEF = "six codes, MoSDeF reproducibility study"
 FORCE_BALANCE = "Wang, Martinez and Pande, J. Phys. Chem. Lett. 5, 1885 (2014)"
 EWALD_1998 = "J. Chem. Phys. 109, 4927 (1998)"
 VEGA_2007 = "Vega and de Miguel, J. Chem. Phys. 126, 154707 (2007), as recalled"
+LIQUID_BENCHMARK = "LiquidBenchmark tables, GAFF 1.x with AM1-BCC charges"
 FREE_SOLV = "FreeSolv 0.52, GAFF 1.8 with AM1-BCC charges in TIP3P"
 
 WATER = {"number_of_molecules": 256, "equilibration_time": "30 ps", "production_time": "1500 ps"}
@@ -123,8 +125,30 @@ def _surface() -> Group:
     return Group("spce-surface", rows, OpenMMForceField("spce.xml"), settings)
 
 
+def _alcohol(name: str, smiles: str, density: float, dielectric: tuple[float, float]) -> Group:
+    alcohol = Substance.pure(smiles)
+    state = ThermodynamicState(temperature="298.2 K", pressure="101.325 kPa")
+    rows = (
+        # The table's minor version of GAFF and conformers of charges are not told.
+        Row(f"GAFF {name}: density, 298.2 K", Density(alcohol, state), density, 0.00018, LIQUID_BENCHMARK,
+            "g/mL", settings_term=0.002),
+        Row(f"GAFF {name}: dielectric constant, 298.2 K", DielectricConstant(alcohol, state), *dielectric,
+            LIQUID_BENCHMARK),
+    )  # fmt: skip
+    settings = {
+        "number_of_molecules": 256,
+        "cutoff": "0.95 nm",
+        "initial_density": "0.75 g/mL",
+        "equilibration_time": "50 ps",
+        "production_time": "1 ns",
+    }
+    return Group(f"gaff-{name}", rows, GaffForceField(version="gaff"), settings)
+
+
 MOLECULE_GROUPS = (
     _methane(),
+    _alcohol("methanol", "CO", 0.78150, (18.9, 1.3)),
+    _alcohol("ethanol", "CCO", 0.78805, (13.2, 1.0)),
     _hydration(),
     _water(
         "spce",

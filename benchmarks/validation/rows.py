@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from protocols import OpenMMForceField, PropertyResult
+from protocols import ParameterSource, PropertyResult
 from protocols.properties.base import Property
 
 __all__ = ["Group", "Row"]
@@ -81,5 +81,5 @@ class Group:
 
     name: str
     rows: tuple[Row, ...]
-    force_field: OpenMMForceField
+    force_field: ParameterSource
     settings: dict[str, Any] = field(default_factory=dict)

@@ -64,7 +64,7 @@ class OpenMMForceField(ParameterSource):
 
     if TYPE_CHECKING:
 
-        def __init__(self, *names: str | Path) -> None: ...
+        def __init__(self, *names: str | Path, files: tuple[ForceFieldFile, ...] = ()) -> None: ...
 
     else:
 

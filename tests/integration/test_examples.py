@@ -51,6 +51,19 @@ def test_one_script_gives_all_properties_of_water(tmp_path):
     assert again.stdout == first.stdout
 
 
+def test_ethanol_from_its_smiles(tmp_path, monkeypatch):
+    monkeypatch.setenv("ESTIMATE_PROPERTIES_CACHE", str(tmp_path / "cache"))
+    first = run("04_ethanol_density.py", tmp_path / "run")
+    assert first.returncode == 0, first.stderr
+    density, enthalpy, experiment = first.stdout.splitlines()
+    assert density.startswith("Density of CCO at 298.15 K, 1 atm: 0.")
+    assert enthalpy.startswith("EnthalpyOfVaporization of CCO at 298.15 K, 1 atm: ")
+    assert experiment.startswith("experiment: ")
+    assert len(list((tmp_path / "run").glob("AssignGaffParameters-*"))) == 1
+    again = run("04_ethanol_density.py", tmp_path / "run")
+    assert again.stdout == first.stdout
+
+
 def test_a_failed_property_is_told_in_one_line_and_by_the_exit_status(tmp_path):
     """A file lies where a simulation keeps its segments, so that it cannot run."""
     home = tmp_path / "run"

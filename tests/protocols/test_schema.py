@@ -23,7 +23,10 @@ from protocols.schema import workflow_schema
 from protocols.settings import SimulationSettings
 from protocols.state import ThermodynamicState
 from protocols.substance import Substance
-from protocols.systems.forcefield import OpenMMForceField
+from protocols.systems.combined import CombinedForceField
+from protocols.systems.forcefield import ForceFieldFile, OpenMMForceField
+from protocols.systems.gaff import GaffForceField
+from protocols.systems.smirnoff import AssignSmirnoffParameters
 from protocols.text import parse_yaml
 
 _PUBLISHED = Path(__file__).parents[2] / "docs" / "schema" / "workflow.json"
@@ -82,8 +85,15 @@ def document(tmp_path):
         force_field, SimulationSettings()
     )
     tension = SurfaceTension(Substance.pure("O"), state).workflow(force_field, SimulationSettings())
+    computed = CombinedForceField(GaffForceField(), "tip3p.xml")
+    solution = Density(Substance.solution("CO", "O"), state).workflow(computed, SimulationSettings())
+    smirnoff = AssignSmirnoffParameters(
+        smiles="CO", file=ForceFieldFile(name="own.offxml", xml="<SMIRNOFF/>")
+    )
     ends = [
         tension.result,
+        solution.result,
+        smirnoff,
         workflow.result,
         heat.result,
         expansion.result,
