@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
 import tempfile
+import textwrap
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -78,6 +82,27 @@ def test_a_deleted_job_loses_nothing(grid_engine: GridEngine, tmp_path: Path) ->
         _wait_until(lambda: mark.read_text() not in ("", lost))
         (tmp_path / "end").touch()
         assert future.result(60) != lost
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=lambda n: n.name)
+def test_no_job_outlives_its_script(grid_engine: GridEngine, tmp_path: Path, number: signal.Signals) -> None:
+    code = f"""
+    import time
+    from workflow_backends import ParslGridEngineBackend, QueueWorkerResources
+    with ParslGridEngineBackend(0, 3, QueueWorkerResources(4), directory={str(tmp_path)!r}) as backend:
+        [backend.submit_task(time.sleep, 600) for _ in range(3)][0].result()
+    """
+    script = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    _wait_until(lambda: grid_engine.run("qstat", "-u", "*").count(" r ") == 2)
+    _wait_until(lambda: len(grid_engine.queue()) == 3)
+    os.killpg(script.pid, number)
+    script.wait(60)
+    _wait_until(lambda: grid_engine.queue() == [])
 
 
 def test_what_it_refuses_comes_back_in_its_words(grid_engine: GridEngine, tmp_path: Path) -> None:

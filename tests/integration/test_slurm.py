@@ -151,12 +151,13 @@ def test_a_busy_worker_stays_when_an_idle_one_goes(slurm: Slurm, tmp_path: Path)
         assert [long.result(60)] == slurm.queue()
 
 
-@pytest.mark.parametrize("options", [[], ["--signal=KILL", "--full"]], ids=["told", "killed"])
-def test_a_lost_job_loses_nothing(slurm: Slurm, tmp_path: Path, options: list[str]) -> None:
+@pytest.mark.parametrize("told", [True, False], ids=["told", "killed"])
+def test_a_lost_job_loses_nothing(slurm: Slurm, tmp_path: Path, told: bool) -> None:
     marks = [tmp_path / f"go-{number}" for number in range(2)]
 
     def work(number: int) -> str:
         marks[number].write_text(os.environ["SLURM_JOB_ID"])
+        (tmp_path / f"pool-{number}").write_text(str(os.getppid()))
         while not (tmp_path / "end").exists():
             time.sleep(0.1)
         return os.environ["SLURM_JOB_ID"]
@@ -166,7 +167,10 @@ def test_a_lost_job_loses_nothing(slurm: Slurm, tmp_path: Path, options: list[st
         _wait_until(lambda: all(mark.exists() and mark.read_text() for mark in marks))
         time.sleep(7)  # by now all is quiet, and the scheduler asked once a minute only
         lost = marks[0].read_text()
-        slurm.run("scancel", *options, lost)
+        if told:
+            slurm.run("scancel", lost)
+        else:
+            os.kill(int((tmp_path / "pool-0").read_text()), signal.SIGKILL)
         _wait_until(lambda: marks[0].read_text() not in ("", lost), 30)  # it runs again, as promised
         (tmp_path / "end").touch()
         jobs = [future.result(60) for future in futures]
@@ -250,6 +254,20 @@ def test_a_set_up_command_that_fails_is_named(slurm: Slurm, tmp_path: Path) -> N
             backend.submit_task(abs, 1).result(100)
 
 
+def test_an_address_that_workers_do_not_reach_is_named(
+    slurm: Slurm, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nexec unshare --net {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    backend = ParslSlurmBackend(0, 1, directory=tmp_path)
+    backend._python = str(python)  # type: ignore[misc]  # whose network has nothing
+    with backend:
+        backend.submit_task(abs, 1)
+        _wait_until(lambda: "do not reach the script's machine at tcp://127.0.0.1:" in caplog.text)
+    assert "choose another of its addresses with interface=" in caplog.text
+
+
 def test_jobs_in_the_queue_are_cancelled_too(slurm: Slurm, tmp_path: Path) -> None:
     with ParslSlurmBackend(0, 5, QueueWorkerResources(8), directory=tmp_path) as backend:
         for _ in range(5):
@@ -293,9 +311,12 @@ def test_the_water_example_needs_another_backend_only(slurm: Slurm, tmp_path: Pa
     assert run.stderr == ""
 
 
-def _script(directory: Path, **variables: str) -> subprocess.Popen[str]:
+def _script(directory: Path, *before: str, **variables: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, Path(__file__).parent / "script_to_end.py", directory, "ParslSlurmBackend", "{}"],
+        [
+            *(*before, sys.executable, Path(__file__).parent / "script_to_end.py"),
+            *(directory, "ParslSlurmBackend", "{}"),
+        ],
         env=os.environ | {"PYTHONPATH": str(_ROOT)} | variables,
         stderr=subprocess.PIPE,
         start_new_session=True,
@@ -314,11 +335,12 @@ def test_no_job_outlives_its_script(slurm: Slurm, tmp_path: Path, number: signal
 
 
 def test_nohup_is_respected(slurm: Slurm, tmp_path: Path) -> None:
-    with _script(tmp_path) as script:
+    with _script(tmp_path, "nohup") as script:
         _wait_until(lambda: len(list(tmp_path.glob("running-*"))) == 3)
         before = set(slurm.queue())
         [canceller] = [p for p in psutil.Process(script.pid).children() if "canceller" in str(p.cmdline())]
         canceller.send_signal(signal.SIGHUP)
+        os.killpg(script.pid, signal.SIGHUP)
         time.sleep(2)
         assert set(slurm.queue()) == before
         script.kill()

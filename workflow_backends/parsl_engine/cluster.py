@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 __all__ = ["ParslQueueBackend"]
 
 _HEARTBEAT_S = 2  # well below the pause that StallProofClock takes for a stop
-_HEARTBEAT_LIMIT_S = 15
+_HEARTBEAT_LIMIT_S = 10
 _POLL_MS = 1000
+_REACH_S = 10
 _POOL = "workers"
 
 
@@ -229,6 +230,7 @@ class ParslQueueBackend(CalculationBackend):
             heartbeat_period=_HEARTBEAT_S,
             heartbeat_threshold=_HEARTBEAT_LIMIT_S,
             poll_period=_POLL_MS,
+            address_probe_timeout=_REACH_S,
             **settings,
         )
 

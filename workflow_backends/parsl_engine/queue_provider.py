@@ -188,9 +188,12 @@ class QueueProvider(ExecutionProvider):  # type: ignore[misc]  # parsl is not ty
             if block.age < _UNLISTED_S and block.status.state == "PENDING":
                 return
             status = JobStatus("COMPLETED", "not in the queue any more")
-        if status.words != block.status.words:
-            _logger.info("job %s: %s", job, status.words)
+        changed = status.words != block.status.words
         block.status = status
+        if status.state == "FAILED":
+            _logger.warning("job %s: %s", job, _parsl_status(block).message)
+        elif changed:
+            _logger.info("job %s: %s", job, status.words)
         if status.state == "PENDING" and block.age > _PATIENCE_S and not block.warned:
             block.warned = True
             _logger.warning("job %s still waits after %.0f s: %s", job, block.age, status.words)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import pickle
+import socket
 import sys
 from typing import Any
 
@@ -124,7 +125,13 @@ class _PickleSerializer(PickleSerializer):  # type: ignore[misc]  # parsl is not
 
 
 def _probe_anonymously(context: Any, addresses: set[str], timeout_ms: int, identity: bytes) -> Any:  # noqa: ARG001
-    return probe_addresses(context, addresses, timeout_ms)
+    try:
+        return probe_addresses(context, addresses, timeout_ms)
+    except ConnectionError:
+        raise ConnectionError(
+            f"workers on {socket.gethostname()} do not reach the script's machine at {', '.join(addresses)}"
+            f" within {timeout_ms / 1000:.0f} s; choose another of its addresses with interface="
+        ) from None
 
 
 def prepare_pool() -> None:
