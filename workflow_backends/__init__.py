@@ -6,6 +6,7 @@ from workflow_backends.block import time_left
 from workflow_backends.celery_engine.backend import CeleryBackend
 from workflow_backends.dask_engine.local import DaskLocalBackend
 from workflow_backends.dask_engine.own import DaskBackend
+from workflow_backends.dask_engine.queues import DaskLSFBackend, DaskPBSBackend, DaskSlurmBackend
 from workflow_backends.discovery import backend_from_config
 from workflow_backends.futures import TaskFuture
 from workflow_backends.layout import Layout, measure_layouts
@@ -27,7 +28,10 @@ __all__ = [
     "CeleryBackend",
     "ComputeResources",
     "DaskBackend",
+    "DaskLSFBackend",
     "DaskLocalBackend",
+    "DaskPBSBackend",
+    "DaskSlurmBackend",
     "GPUPrecision",
     "GPUToolkit",
     "Layout",

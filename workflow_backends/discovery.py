@@ -24,6 +24,11 @@ __all__ = ["ENTRY_POINT_GROUP", "OWN_BACKENDS", "backend_from_config"]
 ENTRY_POINT_GROUP = "workflow_backends"
 # Known here too, so that they are found where this package is used without having been installed.
 OWN_BACKENDS = {
+    "celery": "workflow_backends.celery_engine.backend:CeleryBackend",
+    "dask-local": "workflow_backends.dask_engine.local:DaskLocalBackend",
+    "dask-lsf": "workflow_backends.dask_engine.queues:DaskLSFBackend",
+    "dask-pbs": "workflow_backends.dask_engine.queues:DaskPBSBackend",
+    "dask-slurm": "workflow_backends.dask_engine.queues:DaskSlurmBackend",
     "multiprocessing": "workflow_backends.multiprocessing_engine:MultiprocessingBackend",
     "parsl-grid-engine": "workflow_backends.parsl_engine.queues:ParslGridEngineBackend",
     "parsl-kubernetes": "workflow_backends.parsl_engine.queues:ParslKubernetesBackend",

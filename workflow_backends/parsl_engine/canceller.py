@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
 
+from workflow_backends.machine import import_variables
 from workflow_backends.parsl_engine.commands import (
     SchedulerError,
     cancel_jobs,
@@ -21,7 +23,7 @@ from workflow_backends.parsl_engine.commands import (
 )
 from workflow_backends.parsl_engine.schedulers import Scheduler, scheduler_named
 
-__all__ = ["end_jobs"]
+__all__ = ["end_jobs", "start_canceller"]
 
 _OWNER_CHECK_S = 0.5
 _LOOK_S = 0.3
@@ -55,6 +57,22 @@ def end_jobs(scheduler: Scheduler, run: str, directory: Path, limit: float) -> b
             print(error, file=sys.stderr, flush=True)  # noqa: T201  # to a file beside the jobs'
             time.sleep(_REPEAT_S)
     return False
+
+
+def start_canceller(scheduler: Scheduler, run: str, directory: Path) -> subprocess.Popen[bytes]:
+    """Start the process that ends a run's jobs when this process ends, or when it is told to."""
+    # Without the marks by which an enclosing task's processes are found and ended.
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("WORKFLOW_BACKENDS_")}
+    arguments = (scheduler.name, run, str(directory), str(os.getpid()))
+    with (directory / "canceller.err").open("wb") as log:
+        return subprocess.Popen(
+            [sys.executable, "-P", "-m", "workflow_backends.parsl_engine.canceller", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=inherited | import_variables(),
+            start_new_session=True,
+        )
 
 
 def main(name: str, run: str, directory: str, owner: str) -> int:

@@ -26,7 +26,7 @@ from workflow_backends.resources import QueueWorkerResources
 if TYPE_CHECKING:
     from workflow_backends.parsl_engine.queue_executor import QueueExecutor
 
-__all__ = ["ParslQueueBackend"]
+__all__ = ["ParslQueueBackend", "checked_directory"]
 
 _HEARTBEAT_S = 2  # well below the pause that StallProofClock takes for a stop
 _HEARTBEAT_LIMIT_S = 10
@@ -129,7 +129,7 @@ class ParslQueueBackend(CalculationBackend):
                 "extra_script_options": extra_script_options,
             },
         )
-        self._directory = None if directory is None else _checked_directory(directory)
+        self._directory = None if directory is None else checked_directory(directory)
         self._interface = interface
         self._idle_time_limit = positive_seconds("idle_time_limit", idle_time_limit)
         self._engine: OwnKernelEngine | None = None
@@ -168,7 +168,7 @@ class ParslQueueBackend(CalculationBackend):
         return worker_address(self._interface)
 
     def _place(self) -> Path:
-        return _checked_directory(Path.cwd()) if self._directory is None else self._directory
+        return checked_directory(Path.cwd()) if self._directory is None else self._directory
 
     def _work_directory(self) -> Path:
         return Path.cwd()
@@ -240,7 +240,8 @@ def _jobs_directory(directory: Path, number: int) -> Path:
     return directory / f"jobs{number or ''}"
 
 
-def _checked_directory(directory: str | Path) -> Path:
+def checked_directory(directory: str | Path) -> Path:
+    """Return a directory's absolute path, or refuse one that no job script can hold."""
     place = Path(directory).absolute()
     if not re.fullmatch(r"[\w./@+,:=-]+", str(place)):
         raise InvalidResourcesError(

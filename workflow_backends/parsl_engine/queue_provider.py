@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -18,8 +16,7 @@ from parsl.jobs.states import JobStatus as ParslStatus
 from parsl.providers.base import ExecutionProvider
 from parsl.providers.errors import SubmitException
 
-from workflow_backends.machine import import_variables
-from workflow_backends.parsl_engine.canceller import end_jobs
+from workflow_backends.parsl_engine.canceller import end_jobs, start_canceller
 from workflow_backends.parsl_engine.commands import SchedulerError, cancel_jobs, query_jobs, submit_job
 from workflow_backends.parsl_engine.schedulers import JobStatus, Scheduler
 
@@ -116,7 +113,7 @@ class QueueProvider(ExecutionProvider):  # type: ignore[misc]  # parsl is not ty
             if self._closed:
                 raise SubmitException(job_name, "the backend is stopping")
             if self._canceller is None:
-                self._canceller = self._start_canceller()
+                self._canceller = start_canceller(self._scheduler, self._run, self._directory)
             stem = self._directory / job_name.rpartition(".")[2]
             self.refusal = None
             try:
@@ -197,20 +194,6 @@ class QueueProvider(ExecutionProvider):  # type: ignore[misc]  # parsl is not ty
         if status.state == "PENDING" and block.age > _PATIENCE_S and not block.warned:
             block.warned = True
             _logger.warning("job %s still waits after %.0f s: %s", job, block.age, status.words)
-
-    def _start_canceller(self) -> subprocess.Popen[bytes]:
-        # Without the marks by which an enclosing task's processes are found and ended.
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith("WORKFLOW_BACKENDS_")}
-        arguments = (self._scheduler.name, self._run, str(self._directory), str(os.getpid()))
-        with (self._directory / "canceller.err").open("wb") as log:
-            return subprocess.Popen(
-                [sys.executable, "-P", "-m", "workflow_backends.parsl_engine.canceller", *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=inherited | import_variables(),
-                start_new_session=True,
-            )
 
 
 def _parsl_status(block: _Block) -> Any:

@@ -20,6 +20,7 @@ from workflow_backends.parsl_engine.mapping import (
     pbs_script,
     slurm_script,
 )
+from workflow_backends.parsl_engine.network import worker_address
 from workflow_backends.parsl_engine.request import Job, JobRequest, check_word
 from workflow_backends.parsl_engine.schedulers import GRID_ENGINE, LSF, PBS, SLURM, Scheduler, kubernetes
 from workflow_backends.resources import QueueWorkerResources
@@ -30,6 +31,7 @@ __all__ = [
     "ParslLSFBackend",
     "ParslPBSBackend",
     "ParslSlurmBackend",
+    "slurm_address",
 ]
 
 
@@ -56,14 +58,7 @@ class ParslSlurmBackend(ParslQueueBackend):
         return slurm_script(request, job)
 
     def _address(self) -> str:
-        if self._interface is None:
-            try:
-                nodes = ask(["sinfo", "--noheader", "--Node", "--format=%o"]).split()
-            except SchedulerError as error:
-                raise EngineError(str(error)) from error
-            if nodes and all(_is_loopback(node) for node in nodes):
-                return "127.0.0.1"
-        return super()._address()
+        return slurm_address(self._interface)
 
 
 class ParslPBSBackend(ParslQueueBackend):
@@ -201,6 +196,26 @@ class ParslKubernetesBackend(ParslQueueBackend):
 
     def _work_directory(self) -> Path:
         return self._place()
+
+
+def slurm_address(interface: str | None) -> str:
+    """Return the address that workers call back to: the loopback's where all nodes are this machine.
+
+    Raises
+    ------
+    EngineError
+        SLURM does not answer.
+    InvalidResourcesError
+        There is no such interface.
+    """
+    if interface is None:
+        try:
+            nodes = ask(["sinfo", "--noheader", "--Node", "--format=%o"]).split()
+        except SchedulerError as error:
+            raise EngineError(str(error)) from error
+        if nodes and all(_is_loopback(node) for node in nodes):
+            return "127.0.0.1"
+    return worker_address(interface)
 
 
 def _is_loopback(address: str) -> bool:

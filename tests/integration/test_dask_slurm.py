@@ -1,0 +1,141 @@
+"""DaskSlurmBackend on a real SLURM of three nodes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from distributed.utils import offload
+from real_slurm import Slurm, missing
+
+from workflow_backends import DaskSlurmBackend, QueueWorkerResources
+from workflow_backends.errors import EngineError
+from workflow_backends.testing import BackendConformance
+
+_ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def slurm() -> Iterator[Slurm]:
+    if reason := missing():
+        (pytest.fail if os.environ.get("REQUIRE_SLURM") else pytest.skip)(reason)
+    place = Path(tempfile.mkdtemp(prefix="slurm-"))  # short, for munge's socket is in it
+    try:
+        with Slurm(place) as started, pytest.MonkeyPatch.context() as patch:
+            for name, value in started.environment.items():
+                patch.setenv(name, value)
+            yield started
+            assert started.queue() == []
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+class TestDaskSlurm(BackendConformance):
+    @pytest.fixture(scope="class", autouse=True)
+    @classmethod
+    def offload(cls) -> None:
+        asyncio.run(offload(abs, -1))  # starts the one thread that Dask keeps in a process for good
+
+    def make_backend(self, workers: int = 2, **resources: Any) -> DaskSlurmBackend:
+        return DaskSlurmBackend(
+            0, workers, QueueWorkerResources(**resources), directory=tempfile.gettempdir()
+        )
+
+
+def _wait_until(condition: Callable[[], bool], timeout: float = 60) -> None:
+    deadline = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < deadline, "it took too long"
+        time.sleep(0.1)
+
+
+def test_jobs_get_what_was_asked_for_and_go_when_idle(slurm: Slurm, tmp_path: Path) -> None:
+    resources = QueueWorkerResources(2, 2, per_thread_memory_limit="1500 MB", platform="Reference")
+    backend = DaskSlurmBackend(
+        *(0, 4, resources, "main"), workers_per_node=2, directory=tmp_path, idle_time_limit=2
+    )
+
+    def where() -> tuple[str, str]:
+        time.sleep(1)
+        return os.environ["SLURMD_NODENAME"], os.environ["CUDA_VISIBLE_DEVICES"]
+
+    with backend:
+        assert slurm.queue() == []
+        places = {future.result(60) for future in [backend.submit_task(where) for _ in range(12)]}
+        granted = [slurm.run("scontrol", "show", "job", job) for job in slurm.queue()]
+        heard = {c.laddr.ip for c in psutil.Process().net_connections() if c.status == "LISTEN"}
+        nodes = {node for node, _ in places}
+        assert places == {(node, devices) for node in nodes for devices in ("0,1", "2,3")}  # each its own
+        assert len(granted) == len(nodes) == 2
+        assert all("CPUs/Task=4" in job and "MinMemoryNode=5723M" in job for job in granted)
+        assert heard <= {"127.0.0.1"}
+        _wait_until(lambda: slurm.queue() == [])
+        assert backend.submit_task(abs, -1).result(60) == 1
+    assert slurm.queue() == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_cancelled_job_loses_nothing(slurm: Slurm, tmp_path: Path) -> None:
+    mark = tmp_path / "job"
+
+    def work() -> str:
+        mark.write_text(os.environ["SLURM_JOB_ID"])
+        while not (tmp_path / "end").exists():
+            time.sleep(0.1)
+        return os.environ["SLURM_JOB_ID"]
+
+    with DaskSlurmBackend(0, 1, directory=tmp_path) as backend:
+        future = backend.options(retries=0).submit_task(work)
+        _wait_until(lambda: mark.exists() and bool(mark.read_text()))
+        lost = mark.read_text()
+        slurm.run("scancel", lost)
+        _wait_until(lambda: mark.read_text() not in ("", lost))
+        (tmp_path / "end").touch()
+        assert future.result(60) == mark.read_text() != lost
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"queue_name": "nope"}, "sbatch refused the job: .*invalid partition specified: nope"),
+        ({"setup_script_commands": ["module_of_ours load"]}, "module_of_ours: command not found"),
+    ],
+)
+def test_what_keeps_jobs_from_running_is_told(
+    slurm: Slurm, tmp_path: Path, settings: dict[str, Any], words: str
+) -> None:
+    with DaskSlurmBackend(0, 1, directory=tmp_path, **settings) as backend:
+        with pytest.raises(EngineError, match=words):
+            backend.submit_task(abs, 1).result(100)
+
+
+_SCRIPT = """
+import sys, time
+from workflow_backends import DaskSlurmBackend, QueueWorkerResources
+with DaskSlurmBackend(0, 5, QueueWorkerResources(8), directory=sys.argv[1]) as backend:
+    for future in [backend.submit_task(time.sleep, 600) for _ in range(5)]:
+        future.result()
+"""
+
+
+def test_no_job_outlives_a_killed_script(slurm: Slurm, tmp_path: Path) -> None:
+    script = subprocess.Popen(
+        [sys.executable, "-c", _SCRIPT, tmp_path],
+        env=os.environ | {"PYTHONPATH": str(_ROOT)},
+        start_new_session=True,
+    )
+    _wait_until(lambda: len(slurm.queue()) == 5)  # two of them wait
+    os.killpg(script.pid, signal.SIGKILL)
+    script.wait()
+    _wait_until(lambda: slurm.queue() == [])
