@@ -25,18 +25,20 @@ def _row(run: RunReading, protocol: FinishedProtocol) -> dict[str, Any]:
         "label": protocol.label,
         "what": _what(run, protocol),
         "time": _simulated(protocol),
-        "seed": protocol.inputs.get("seed"),
+        "seed": protocol.inputs.get("seed", ""),
         "platform": outputs["platform"],
         "device": outputs.get("device", ""),
         "host": record.get("process", {}).get("host", ""),
         "started": str(record.get("started", ""))[:19].replace("T", " "),
-        "seconds": _seconds(record),
-        "ns_per_day": None if speed is None else f"{speed:.3g}",
+        "took": _took(record),
+        "ns_per_day": "" if speed is None else f"{speed:.3g}",
     }
 
 
 def _what(run: RunReading, protocol: FinishedProtocol) -> str:
     """Say what a simulation is for: one that starts from another simulation's state is production."""
+    if protocol.kind.endswith("Minimisation"):
+        return "minimisation"
     status = run.protocol(protocol.label)
     after = status is not None and any("Simulation-" in each for each in status.upstream)
     if not after:
@@ -52,12 +54,12 @@ def _simulated(protocol: FinishedProtocol) -> str:
     return describe_quantity(time if time.magnitude < 1000 else time.to("ns"))
 
 
-def _seconds(record: dict[str, Any]) -> str | None:
+def _took(record: dict[str, Any]) -> str:
     try:
         started, finished = (datetime.fromisoformat(record[name]) for name in ("started", "finished"))
     except (KeyError, TypeError, ValueError):
-        return None
-    return f"{(finished - started).total_seconds():.0f}"
+        return ""
+    return f"{(finished - started).total_seconds():.0f} s"
 
 
 def machines_of(run: RunReading, labels: Iterable[str]) -> list[dict[str, str]]:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from protocols.running.locking import PROVENANCE_NAME
-from protocols.running.run import ESTIMATES_NAME
 from protocols.running.storage import RESULT_NAME
 from protocols.status import ProtocolStatus, RunStatus, run_status
 
@@ -68,12 +66,6 @@ class RunReading:
         self.estimates: list[dict[str, Any]] = list(self.status.estimates)
         self._by_label = {protocol.label: protocol for protocol in self.status.protocols}
         self._finished: dict[str, FinishedProtocol] = {}
-
-    @cached_property
-    def modified(self) -> float | None:
-        """When the estimates were written last, in seconds since 1970."""
-        file = self.directory / ESTIMATES_NAME
-        return file.stat().st_mtime if file.exists() else None
 
     def protocol(self, label: str) -> ProtocolStatus | None:
         """Return the status of a protocol of this run."""
