@@ -1,20 +1,25 @@
-"""The backend beside bare Parsl, interleaved in one run: start-up, throughput, latency, payloads, idling.
+"""Each engine beside itself bare, interleaved in one run: start-up, throughput, latency, payloads, idling.
 
-Run as ``python benchmarks/backend_speed.py [--pairs N] [--json FILE]``. "Bare" is DataFlowKernel, python_app
-and HighThroughputExecutor; "default" with all of Parsl's defaults, "quiet" with initialize_logging=False.
+Run as ``python benchmarks/backend_speed.py [--pairs N] [--json FILE] [--engines NAME ...]``. Bare Parsl is
+DataFlowKernel, python_app and HighThroughputExecutor with initialize_logging=False, at start-up with all of
+Parsl's defaults; bare multiprocessing is ProcessPoolExecutor with spawned processes, which like ours share
+nothing with the script.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,32 +27,40 @@ import psutil
 from parsl import Config, DataFlowKernel, python_app
 from parsl.executors import HighThroughputExecutor
 
-from workflow_backends import ParslLocalBackend
+import workflow_backends
 
 N_TASKS = 2000
 PAYLOAD = bytes(50_000_000)
 
-_STARTUP = {
-    "ours": """
-from workflow_backends import ParslLocalBackend
-with ParslLocalBackend(number_of_workers=2) as backend:
+_OURS = """
+from workflow_backends import {kind}
+with {kind}(number_of_workers=2) as backend:
     backend.submit_task(abs, -1).result()
     print(time.perf_counter() - start)
-""",
-    "default": """
+"""
+
+_STARTUP = {
+    "parsl": """
 import parsl
 from parsl.executors import HighThroughputExecutor
 with parsl.load(parsl.Config(executors=[HighThroughputExecutor(max_workers_per_node=2)], run_dir=directory)):
     parsl.python_app(abs)(-1).result()
     print(time.perf_counter() - start)
 """,
+    "multiprocessing": """
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+    pool.submit(abs, -1).result()
+    print(time.perf_counter() - start)
+""",
 }
 
 
-def startup(kind: str) -> float:
+def startup(script: str) -> float:
     """Seconds from the start of the process to its first result."""
     with tempfile.TemporaryDirectory() as directory:
-        code = f"import time; start = time.perf_counter(); directory = {directory!r}\n{_STARTUP[kind]}"
+        code = f"import time; start = time.perf_counter(); directory = {directory!r}\n{script}"
         began = time.perf_counter()
         run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
         outside = time.perf_counter() - began
@@ -55,14 +68,14 @@ def startup(kind: str) -> float:
 
 
 @contextmanager
-def ours() -> Iterator[Callable[..., Any]]:
-    """Yield our submit."""
-    with ParslLocalBackend(number_of_workers=2) as backend:
+def ours(kind: str) -> Iterator[Callable[..., Any]]:
+    """Yield the submit of a backend of ours."""
+    with getattr(workflow_backends, kind)(number_of_workers=2) as backend:
         yield backend.submit_task
 
 
 @contextmanager
-def bare() -> Iterator[Callable[..., Any]]:
+def bare_parsl() -> Iterator[Callable[..., Any]]:
     """Yield the submit of quiet bare Parsl."""
     with tempfile.TemporaryDirectory() as directory:
         executor = HighThroughputExecutor(max_workers_per_node=2)
@@ -77,6 +90,19 @@ def bare() -> Iterator[Callable[..., Any]]:
             yield submit
         finally:
             kernel.cleanup()
+
+
+@contextmanager
+def bare_multiprocessing() -> Iterator[Callable[..., Any]]:
+    """Yield the submit of the standard library's pool."""
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+        yield pool.submit
+
+
+ENGINES = {
+    "parsl": ("ParslLocalBackend", bare_parsl),
+    "multiprocessing": ("MultiprocessingBackend", bare_multiprocessing),
+}
 
 
 def nothing() -> None:
@@ -141,34 +167,51 @@ def spread(values: list[float]) -> str:
     return f"{statistics.median(values):.3g} ({min(values):.3g} to {max(values):.3g})"
 
 
+def makers(engine: str) -> dict[str, Callable[[], Any]]:
+    """Return what makes an engine's backend of ours, and the bare engine."""
+    kind, bare = ENGINES[engine]
+    return {"ours": partial(ours, kind), "bare": bare}
+
+
+def measure(engine: str, note: Callable[[str, str, float], None]) -> None:
+    """Measure an engine once, ours and bare."""
+    for kind, script in (("ours", _OURS.format(kind=ENGINES[engine][0])), ("bare", _STARTUP[engine])):
+        note("process start to first result (s)", kind, startup(script))
+    for kind, make in makers(engine).items():
+        with make() as submit:
+            submit(nothing).result()
+            throughput(submit)
+            for name, measurement in MEASURES.items():
+                note(name, kind, measurement(submit))
+
+
 def main() -> None:
     """Measure, interleaved, and print medians with least and most."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--engines", nargs="+", choices=ENGINES, default=list(ENGINES))
+    parser.add_argument("--no-idle", action="store_true", help="leave out what takes a minute an engine")
     arguments = parser.parse_args()
-    results: dict[str, dict[str, list[float]]] = {}
+    results: dict[str, dict[str, dict[str, list[float]]]] = {engine: {} for engine in arguments.engines}
 
-    def note(measure: str, kind: str, value: float) -> None:
-        results.setdefault(measure, {}).setdefault(kind, []).append(value)
+    def note(engine: str, measured: str, kind: str, value: float) -> None:
+        results[engine].setdefault(measured, {}).setdefault(kind, []).append(value)
 
     for _ in range(arguments.pairs):
-        for kind in ("ours", "default"):
-            note("process start to first result (s)", kind, startup(kind))
-        for kind, make in (("ours", ours), ("bare", bare)):
+        for engine in arguments.engines:
+            measure(engine, partial(note, engine))
+    for engine in arguments.engines if not arguments.no_idle else ():
+        for kind, make in makers(engine).items():
             with make() as submit:
                 submit(nothing).result()
-                throughput(submit)
-                for name, measure in MEASURES.items():
-                    note(name, kind, measure(submit))
-    for kind, make in (("ours", ours), ("bare", bare)):
-        with make() as submit:
-            submit(nothing).result()
-            note("idle (% of a core)", kind, idle())
-    for name, kinds in results.items():
-        mine, theirs = list(kinds.values())
-        ratios = [m / t for m, t in zip(mine, theirs, strict=True)]
-        print(f"{name}: ours {spread(mine)}, {list(kinds)[1]} {spread(theirs)}, ratio {spread(ratios)}")
+                note(engine, "idle (% of a core)", kind, idle())
+    for engine, measures in results.items():
+        print(f"{engine}:")
+        for name, kinds in measures.items():
+            mine, theirs = kinds["ours"], kinds["bare"]
+            ratios = [m / t for m, t in zip(mine, theirs, strict=True)]
+            print(f"  {name}: ours {spread(mine)}, bare {spread(theirs)}, ratio {spread(ratios)}")
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=1))
 
