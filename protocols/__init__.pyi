@@ -45,8 +45,10 @@ from .substance import Component, Role, Substance
 from .systems.alchemy import BuildAlchemicalSystem
 from .systems.combined import CombinedForceField
 from .systems.coordinates import BuildCoordinatesPackmol
+from .systems.files import AmberFiles, CharmmFiles, GromacsFiles, SystemFiles
 from .systems.forcefield import OpenMMForceField
 from .systems.gaff import GaffForceField
+from .systems.given import TakeCoordinates
 from .systems.molecule_parameters import AssignGaffParameters
 from .systems.parameterise import BuildOpenMMSystem
 from .systems.rescaling import ScaleToDensity
@@ -55,6 +57,7 @@ from .systems.sources import ParameterSource
 
 __all__ = [
     "AlchemicalFreeEnergy",
+    "AmberFiles",
     "AssignGaffParameters",
     "AssignSmirnoffParameters",
     "AverageCombination",
@@ -68,6 +71,7 @@ __all__ = [
     "BuildGasMolecule",
     "BuildOpenMMSystem",
     "BuildSlab",
+    "CharmmFiles",
     "Collected",
     "CombinedForceField",
     "Component",
@@ -80,6 +84,7 @@ __all__ = [
     "ExcessMolarVolume",
     "ExecutionError",
     "GaffForceField",
+    "GromacsFiles",
     "InputError",
     "IsobaricHeatCapacity",
     "IsothermalCompressibility",
@@ -111,6 +116,8 @@ __all__ = [
     "Status",
     "Substance",
     "SurfaceTension",
+    "SystemFiles",
+    "TakeCoordinates",
     "ThermalExpansion",
     "ThermodynamicState",
     "WeightedSum",

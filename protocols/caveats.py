@@ -17,6 +17,7 @@ from protocols.running.run import GraphRun
 from protocols.settings import SimulationSettings
 from protocols.substance import Substance
 from protocols.systems.coordinates import BuildCoordinatesPackmol
+from protocols.systems.given import TakeCoordinates
 
 __all__ = ["checks_of", "notes_on"]
 
@@ -43,13 +44,16 @@ def checks_of(workflow: PropertyWorkflow, run: GraphRun) -> tuple[Check, ...]:
     return tuple(found)
 
 
+_BOXES = (BuildCoordinatesPackmol, TakeCoordinates)
+
+
 def _liquid(replicas: Replicas, run: GraphRun) -> SimulatedLiquid | None:
     """Return what there is of a liquid, None unless all of it is finished."""
     upstream = upstream_first(replica[-1] for replica in replicas)
     if not all(isinstance(run.outcome(protocol), Model) for protocol in upstream):
         return None
     first = replicas[0][0]
-    packed = next((protocol for protocol in upstream if isinstance(protocol, BuildCoordinatesPackmol)), None)
+    packed = next((protocol for protocol in upstream if isinstance(protocol, _BOXES)), None)
     liquid = SimulatedLiquid(
         state=first.state,
         system_file=_file(first.system_file, run),

@@ -12,12 +12,14 @@ from protocols.graphs.plugins import shipped_classes
 from protocols.graphs.protocol import Protocol
 from protocols.quantities import exact_text
 from protocols.running.groups import ConditionalGroup
+from protocols.systems.sources import ANY_SOURCE, ParameterSource
 
 __all__ = ["workflow_schema"]
 
 _OUTPUT, _MEMBER_OUTPUT = "#/$defs/output", "#/$defs/member_output"
 _GROUP_VALUE = "#/$defs/group_value"
 _NAMED_OUTPUT = {"type": "string", "pattern": r"^.*\.[^.]+$"}
+_ANY = {"$ref": "#/$defs/ParameterSource"}
 _MEMBER = "-member"  # ends the name of a protocol's schema as a member
 
 
@@ -28,10 +30,17 @@ def workflow_schema() -> dict[str, Any]:
     the user's own are left open.
     """
     classes = dict(sorted(shipped_classes(Protocol).items()))
+    sources = shipped_classes(ParameterSource).values()
     keys, shared = models_json_schema(
-        [(cls, "validation") for cls in classes.values()], schema_generator=_Generator
+        [(cls, "validation") for cls in (*classes.values(), *sources)], schema_generator=_Generator
     )
-    definitions = dict(shared["$defs"])
+    definitions: dict[str, Any] = _with_sources(shared["$defs"])
+    definitions["ParameterSource"] = {
+        "anyOf": [
+            *(keys[(cls, "validation")] for cls in sources),
+            {"type": "array", "items": _ANY, "minItems": 1},
+        ]
+    }
     inputs = {name: keys[(cls, "validation")]["$ref"] for name, cls in classes.items()}
     versions = {name: cls.version for name, cls in classes.items()}
     group = inputs[ConditionalGroup.__name__]
@@ -67,6 +76,17 @@ def workflow_schema() -> dict[str, Any]:
             | {"not": {"properties": {"type": {"const": "ConditionalGroup"}}}},
         },
     }
+
+
+def _with_sources(schema: Any) -> Any:
+    """Return a schema with a reference in every place where any source of parameters may stand."""
+    if isinstance(schema, list):
+        return [_with_sources(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if schema.items() >= ANY_SOURCE.items():
+        return {key: item for key, item in schema.items() if key not in ANY_SOURCE} | _ANY
+    return {key: _with_sources(item) for key, item in schema.items()}
 
 
 class _Generator(GenerateJsonSchema):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, Field, model_validator
@@ -176,6 +177,8 @@ class SimulationSettings(InteractionSettings, DynamicsSettings, TransportSetting
     initial_densities
         Those of pure liquids that need another, by SMILES, such as {"[Ar]": "1.3 g/mL"}. A mixture is packed
         at the volume that its components have by themselves.
+    initial_coordinates
+        A PDB or PDBx/mmCIF file with a box to start from, taken as it is instead of packing one.
     equilibration_time
         Before production, never analysed.
     production_time
@@ -192,6 +195,7 @@ class SimulationSettings(InteractionSettings, DynamicsSettings, TransportSetting
     initial_densities: dict[Annotated[str, AfterValidator(canonical_smiles)], MassDensity] = Field(
         default_factory=dict
     )
+    initial_coordinates: Path | None = None
     equilibration_time: Time = quantity("20 ps")
     production_time: Time = quantity("200 ps")
     replicas: Annotated[int, Field(ge=1)] | None = None
@@ -238,6 +242,11 @@ def box_edge(total_mass: float, density: Quantity) -> float:
     """Return the edge in nanometres of the cubic box that holds this mass, in g/mol, at this density."""
     volume_cm3 = total_mass / _AVOGADRO / float(density.to("g/mL").magnitude)
     return float((volume_cm3 * 1e21) ** (1 / 3))
+
+
+def density_of(total_mass: float, volume: float) -> Quantity:
+    """Return the density of this mass, in g/mol, in this volume, in cubic nanometres."""
+    return quantity(f"{total_mass / _AVOGADRO / volume * 1e21:.6g} g/mL")
 
 
 def check_cutoff(cutoff: Quantity, edge: float, box: str) -> None:

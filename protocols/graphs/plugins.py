@@ -39,6 +39,8 @@ _MODULES = (
     "protocols.systems.gaff",
     "protocols.systems.molecule_parameters",
     "protocols.systems.smirnoff",
+    "protocols.systems.files",
+    "protocols.systems.given",
     "protocols.systems.parameterise",
     "protocols.systems.rescaling",
     "protocols.dynamics.simulation",

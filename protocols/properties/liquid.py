@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
+import numpy as np
+
 from protocols.dynamics.minimisation import OpenMMEnergyMinimisation
 from protocols.dynamics.simulation import OpenMMSimulation
 from protocols.errors import InputError
@@ -13,12 +15,13 @@ from protocols.identity import digest
 from protocols.model import Model
 from protocols.quantities import Quantity, quantity
 from protocols.randomness import derived_seed
-from protocols.settings import SimulationSettings
+from protocols.settings import SimulationSettings, check_cutoff
 from protocols.state import ThermodynamicState
 from protocols.substance import Substance, net_charge
 from protocols.systems.coordinates import BuildCoordinatesPackmol
+from protocols.systems.given import TakeCoordinates, in_order_of, read_box
 from protocols.systems.parameterise import BuildOpenMMSystem
-from protocols.systems.sources import ParameterSource, preparations
+from protocols.systems.sources import GivenBox, ParameterSource, preparations
 from protocols.systems.topology import Molecule
 
 __all__ = [
@@ -92,9 +95,20 @@ def check_liquid(substance: Substance, force_field: ParameterSource, settings: S
         raise InputError(
             f"substance: a box of {substance} has a net charge of {charge:+d} e; give ions that balance"
         )
+    box = _given_box(force_field, settings)
+    if box is not None:
+        in_order_of(box, substance, counts)
+        check_cutoff(settings.cutoff, float(np.diag(box.vectors).min()), f"the box of {box.name}")
+        return
     masses = [Molecule.from_smiles(component.smiles).mass for component in substance.components]
     total = sum(mass * count for mass, count in zip(masses, counts, strict=True))
     settings.check_box(total, _packing_density(substance, settings))
+
+
+def _given_box(force_field: ParameterSource, settings: SimulationSettings) -> GivenBox | None:
+    """Return the box that comes with the settings or with the force field, None where one is packed."""
+    given = settings.initial_coordinates
+    return read_box(given) if given is not None else force_field.given_box()
 
 
 def _packing_density(substance: Substance, settings: SimulationSettings) -> Quantity:
@@ -114,7 +128,7 @@ def relaxed_box(
 ) -> tuple[BuildOpenMMSystem, OpenMMEnergyMinimisation]:
     """Return the protocols that give one replica, by its number, its system and its first state."""
     built = BuildOpenMMSystem(
-        coordinates_file=packed_liquid(number, substance, settings).output.coordinates_file,
+        coordinates_file=packed_liquid(number, substance, force_field, settings).output.coordinates_file,
         force_field=force_field,
         interactions=settings.interactions,
         parameters=preparations(force_field, [component.smiles for component in substance.components]),
@@ -125,8 +139,18 @@ def relaxed_box(
     return built, relaxed
 
 
-def packed_liquid(number: int, substance: Substance, settings: SimulationSettings) -> BuildCoordinatesPackmol:
-    """Return the protocol that packs the box of one replica, by its number from 0."""
+def packed_liquid(
+    number: int, substance: Substance, force_field: ParameterSource, settings: SimulationSettings
+) -> BuildCoordinatesPackmol | TakeCoordinates:
+    """Return the protocol that packs the box of one replica, by its number from 0, or takes a given one."""
+    if _given_box(force_field, settings) is not None:
+        given = settings.initial_coordinates
+        return TakeCoordinates(
+            substance=substance,
+            number_of_molecules=settings.number_of_molecules,
+            coordinates_file=given,
+            force_field=force_field if given is None else None,
+        )
     return BuildCoordinatesPackmol(
         substance=substance,
         number_of_molecules=settings.number_of_molecules,

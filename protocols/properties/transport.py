@@ -125,7 +125,7 @@ def _precise_system(
 ) -> BuildOpenMMSystem:
     tolerance = min(_EWALD, settings.ewald_error_tolerance)
     return BuildOpenMMSystem(
-        coordinates_file=packed_liquid(number, substance, settings).output.coordinates_file,
+        coordinates_file=packed_liquid(number, substance, force_field, settings).output.coordinates_file,
         force_field=force_field,
         interactions=settings.interactions.model_copy(update={"ewald_error_tolerance": tolerance}),
         parameters=preparations(force_field, [component.smiles for component in substance.components]),

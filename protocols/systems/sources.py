@@ -6,16 +6,42 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
-from protocols.graphs.plugins import find_class, shipped_classes
+from protocols.graphs.plugins import find_class
 from protocols.late import import_late
 from protocols.model import Model
 from protocols.settings import InteractionSettings
 
-__all__ = ["ParameterSource", "Parameterised", "preparations"]
+__all__ = ["ANY_SOURCE", "GivenBox", "ParameterSource", "Parameterised", "preparations"]
+
+ANY_SOURCE = {"$comment": "ParameterSource"}
+"""The JSON schema of an input that takes any source; it may hold others, and so stands for itself."""
+
+
+class GivenBox(NamedTuple):
+    """A box that somebody else has made.
+
+    Parameters
+    ----------
+    name
+        Of the file.
+    topology
+        OpenMM's, of atoms and bonds without virtual sites.
+    positions
+        Of its atoms in nanometres, shape (atoms, 3).
+    vectors
+        Of the box in nanometres, shape (3, 3).
+    """
+
+    name: str
+    topology: Any
+    positions: NDArray[np.float64]
+    vectors: NDArray[np.float64]
 
 
 class Parameterised(NamedTuple):
@@ -43,6 +69,9 @@ def _source_of(value: Any) -> ParameterSource:
     if isinstance(value, dict) and "type" in value:
         kind: Any = find_class(str(value["type"]), ParameterSource)
         return kind(**value)  # type: ignore[no-any-return]
+    if isinstance(value, list | tuple) and any(isinstance(item, dict | ParameterSource) for item in value):
+        several: Any = import_late("protocols.systems.combined").CombinedForceField
+        return several(*value)  # type: ignore[no-any-return]
     named: Any = import_late("protocols.systems.forcefield").OpenMMForceField
     return named.model_validate(value)  # type: ignore[no-any-return]
 
@@ -51,7 +80,8 @@ class ParameterSource(Model, ABC):
     """Where force-field parameters come from; held by content, so that a worker needs no file.
 
     An input of this type takes any source. It takes the name of an OpenMM force-field file too, or a list of
-    names, for an `OpenMMForceField`. A document writes a source as its fields, among which ``type`` names the
+    names, for an `OpenMMForceField`, and a list of sources for a
+    `CombinedForceField`. A document writes a source as its fields, among which ``type`` names the
     class: one of this package, of a plugin, or "package.module:Class". A class of its own declares
     ``type: Literal["package.module:Class"] = "package.module:Class"``.
     """
@@ -74,6 +104,10 @@ class ParameterSource(Model, ABC):
     def completed(self, parameters: Sequence[ParameterSource]) -> ParameterSource:  # noqa: ARG002
         """Return the source that has the parameters which its preparations found."""
         return self
+
+    def given_box(self) -> GivenBox | None:
+        """Return the box that comes with the parameters and is simulated as it is; most sources have none."""
+        return None
 
     @abstractmethod
     def parameterised(
@@ -110,11 +144,8 @@ class ParameterSource(Model, ABC):
     def __get_pydantic_json_schema__(
         cls, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        """Describe the sources of this package, one by one, where the base is declared."""
-        if ABC not in cls.__bases__:
-            return handler(schema)
-        kinds = shipped_classes(ParameterSource).values()
-        return {"anyOf": [handler(kind.__pydantic_core_schema__) for kind in kinds]}
+        """Mark the places where any source may stand, which the schema of documents describes."""
+        return dict(ANY_SOURCE) if ABC in cls.__bases__ else handler(schema)
 
 
 def preparations(source: ParameterSource, smiles: Sequence[str]) -> tuple[Any, ...]:

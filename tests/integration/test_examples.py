@@ -38,6 +38,21 @@ def test_an_example_runs_and_runs_again_with_the_same_result(tmp_path, script, n
     assert {path: path.stat().st_mtime_ns for path in written} == written
 
 
+@pytest.mark.parametrize(
+    ("script", "name"),
+    [
+        ("05_from_amber_files.py", "Density of CCO at 298.15 K, 1 atm: "),
+        ("06_from_gromacs_files.py", "Density of O at 300 K, 1 atm: "),
+    ],
+)
+def test_files_of_other_programs_are_used_as_they_are(tmp_path, script, name):
+    ran = run(script, tmp_path / "run")
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.startswith(name)
+    assert "standard error: " in ran.stdout
+    assert ran.stderr == ""
+
+
 def test_one_script_gives_all_properties_of_water(tmp_path):
     first = run("03_water_properties.py", tmp_path / "run")
     assert first.returncode == 0, first.stderr

@@ -26,6 +26,7 @@ from protocols.substance import Substance
 from protocols.systems.combined import CombinedForceField
 from protocols.systems.forcefield import ForceFieldFile, OpenMMForceField
 from protocols.systems.gaff import GaffForceField
+from protocols.systems.given import TakeCoordinates
 from protocols.systems.smirnoff import AssignSmirnoffParameters
 from protocols.text import parse_yaml
 
@@ -90,7 +91,11 @@ def document(tmp_path):
     smirnoff = AssignSmirnoffParameters(
         smiles="CO", file=ForceFieldFile(name="own.offxml", xml="<SMIRNOFF/>")
     )
+    taken = TakeCoordinates(
+        substance=Substance.pure("O"), number_of_molecules=216, coordinates_file=tmp_path / "observables.csv"
+    )
     ends = [
+        taken,
         tension.result,
         solution.result,
         smirnoff,
