@@ -75,8 +75,6 @@ def test_ethanol_from_its_smiles(tmp_path, monkeypatch):
     assert enthalpy.startswith("EnthalpyOfVaporization of CCO at 298.15 K, 1 atm: ")
     assert experiment.startswith("experiment: ")
     assert len(list((tmp_path / "run").glob("AssignGaffParameters-*"))) == 1
-    again = run("04_ethanol_density.py", tmp_path / "run")
-    assert again.stdout == first.stdout
 
 
 def test_a_failed_property_is_told_in_one_line_and_by_the_exit_status(tmp_path):
