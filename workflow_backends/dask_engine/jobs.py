@@ -166,7 +166,7 @@ def make_cluster(
         log_directory=str(run.directory),
         scheduler_options={
             **{"host": address, "port": 0, "dashboard": False, "dashboard_address": "127.0.0.1:0"},
-            "allowed_failures": 0,
+            **{"allowed_failures": 0, "local_directory": str(run.directory / "dask")},
         },
         interface="",
         name=run.name,
