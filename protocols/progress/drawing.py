@@ -57,6 +57,8 @@ class View:
 
 def headline(snapshot: Snapshot, width: int) -> str:
     """Return the run in one line of this width: what does not fit is left out, the least needed first."""
+    if not snapshot.total:
+        return "starting"
     left = snapshot.seconds_left
     parts = [f"{snapshot.done} of {snapshot.total} protocols"]
     if left is not None:

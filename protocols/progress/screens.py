@@ -147,7 +147,7 @@ class Lines(Screen):
 
     def show(self, snapshot: Snapshot) -> None:
         """Print what is new, unless something was printed just before."""
-        if time.monotonic() - self._last < _LINES_S:
+        if not snapshot.total or time.monotonic() - self._last < _LINES_S:
             return
         self._last, self._speaks = time.monotonic(), True
         self._print(snapshot)

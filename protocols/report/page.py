@@ -110,7 +110,7 @@ def _property(
         "words": _WORDS.get(status, ""),
         "reason": estimate.get("reason", ""),
         "round": estimate.get("round"),
-        "unit": estimate["unit"].replace("dimensionless", ""),
+        "unit": plots.unit_text(estimate["unit"]),
         "value": estimate.get("value") if has_value else None,
         "standard_error": estimate.get("standard_error"),
         "shown": _shown(estimate) if has_value else None,
@@ -136,7 +136,7 @@ def _property(
 
 def _series(series: Series, pictures: _Pictures) -> dict[str, Any]:
     """Return the pictures of a series, each with what a reader who does not see it needs."""
-    estimate, unit = series.estimate, series.unit.replace("dimensionless", "")
+    estimate, unit = series.estimate, plots.unit_text(series.unit)
     mean = f"{_value(estimate.mean, estimate.standard_error)} {unit}".strip()
     left_out = " and ".join(f"{frames * series.interval:g}" for frames in estimate.discarded)
     apart = estimate.statistical_inefficiency * series.interval

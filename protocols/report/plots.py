@@ -17,7 +17,16 @@ from numpy.typing import NDArray
 from protocols.analysis.autocorrelation import autocovariance, block_means, is_constant
 from protocols.report.series import Curve, Series
 
-__all__ = ["autocorrelation", "curve", "histogram", "parity", "replica_agreement", "rounds", "time_series"]
+__all__ = [
+    "autocorrelation",
+    "curve",
+    "histogram",
+    "parity",
+    "replica_agreement",
+    "rounds",
+    "time_series",
+    "unit_text",
+]
 
 _Array = NDArray[np.float64]
 
@@ -103,9 +112,15 @@ def _for_the_page(svg: str) -> str:
     return re.sub(r">\s+<", "><", svg)
 
 
+def unit_text(unit: str) -> str:
+    """Return a unit as it is printed; empty for a pure number."""
+    text = unit.replace("dimensionless", "").replace("*", "·")
+    return text.replace("^2", "²").replace("^3", "³")
+
+
 def _with_unit(name: str, unit: str) -> str:
-    unit = unit.replace("dimensionless", "")
-    return f"{name} / {unit}" if unit else name
+    text = unit_text(unit)
+    return f"{name} / {text}" if text else name
 
 
 def _times(series: Series, frames: int) -> tuple[float, str]:
@@ -276,8 +291,7 @@ def parity(points: Sequence[tuple[float, float, float, float]], name: str, unit:
     least, most = float(reached.min()), float(reached.max())
     room = 0.08 * (most - least) or 0.05 * abs(most) or 1.0
     ends = (least - room, most + room)
-    label = unit.replace("dimensionless", "")
-    with (picture := _Picture(_with_unit("reference", label), _with_unit("estimate", label), 3.6)) as axes:
+    with (picture := _Picture(_with_unit("reference", unit), _with_unit("estimate", unit), 3.6)) as axes:
         axes.set_title(name, fontsize=10)
         axes.plot(ends, ends, color=_MUTED, linewidth=1.0)
         axes.errorbar(

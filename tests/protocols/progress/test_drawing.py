@@ -59,3 +59,4 @@ def test_the_headline_leaves_out_what_does_not_fit():
     assert headline(snapshot, 100) == "18 of 26 protocols, about 2 days left, 1 of 2 workers busy, 498 ns/day"
     assert headline(snapshot, 40) == "18 of 26 protocols, about 2 days left"
     assert headline(snapshot, 20) == "18 of 26 protocols"
+    assert headline(Snapshot(0, 0, 0, 2, ()), 40) == "starting"
