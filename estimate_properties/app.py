@@ -73,6 +73,20 @@ def resume(directory: _Run, json: _Json = False) -> None:
     resume_run(directory, as_json=json)
 
 
+@app.command(epilog="Example: estimate-properties report water")
+def report(
+    directory: _Run,
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE.html", help="Where to.  [default: report.html in DIR]")
+    ] = None,
+    json: _Json = False,
+) -> None:
+    """Write a page with results, plots and warnings."""
+    from estimate_properties.looking import make_report  # noqa: PLC0415
+
+    make_report(directory, output, as_json=json)
+
+
 @app.command(epilog="Example: estimate-properties script water.yaml")
 def script(file: _File, json: _Json = False) -> None:
     """Print the job script for the scheduler; submits nothing."""

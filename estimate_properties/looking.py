@@ -12,10 +12,14 @@ from rich.live import Live
 from rich.text import Text
 
 from estimate_properties.exits import Exit, reporting, say
+from protocols.calculations.calculation import kept_calculation
+from protocols.errors import InputError
 from protocols.progress import describe_summary
+from protocols.properties.base import Property
+from protocols.report import write_report
 from protocols.status import ProtocolState, ProtocolStatus, RunStatus, run_status
 
-__all__ = ["show_status"]
+__all__ = ["make_report", "show_status"]
 
 _EVERY_S = 2.0
 
@@ -28,6 +32,22 @@ def show_status(directory: Path, *, everything: bool, watch: bool, as_json: bool
             _watch(directory, everything=everything)
         say(_text(found, everything=everything), _data(found), as_json=as_json)
         raise typer.Exit(Exit.failed if found.counts[ProtocolState.failed] else Exit.fine)
+
+
+def make_report(directory: Path, output: Path | None, *, as_json: bool) -> None:
+    """Write the report of a run, with the values that its calculation compares with."""
+    with reporting(as_json=as_json):
+        run_status(directory)  # says so where there is no run
+        try:
+            references = kept_calculation(directory).references
+        except InputError:  # a run of a script, or one whose files have gone
+            references = {}
+        asked = {estimate["property"] for estimate in run_status(directory).estimates}
+        known: dict[str | Property, object] = {
+            str(item): values for item, values in references.items() if str(item) in asked
+        }
+        written = write_report(directory, output, known)
+        say(f"Written: {written}", {"report": str(written)}, as_json=as_json)
 
 
 def _watch(directory: Path, *, everything: bool) -> None:

@@ -12,6 +12,7 @@ from protocols.analysis.statistics import Status
 from protocols.calculations.calculation import Calculation, kept_calculation, read_calculation
 from protocols.errors import DirectoryLockedError
 from protocols.estimate import estimate
+from protocols.export import result_record
 from protocols.result import PropertyResult
 from protocols.status import run_status
 
@@ -55,8 +56,14 @@ def _run(calculation: Calculation, home: Path, *, as_json: bool) -> None:
             settings=calculation.settings,
             limits=calculation.limits,
         )
-    text = "\n".join([*map(str, results), f"Report: estimate-properties report {home}"])
-    say(text, list(run_status(home).estimates), as_json=as_json)
+    comparisons = calculation.compare(results)
+    compared = ["", "Beside measured values:", *map(str, comparisons)] if comparisons else []
+    text = "\n".join([*map(str, results), *compared, "", f"Report: estimate-properties report {home}"])
+    data = {
+        "results": list(map(result_record, results)),
+        "comparisons": [each.as_data() for each in comparisons],
+    }
+    say(text, data, as_json=as_json)
     raise typer.Exit(_exit_code(results))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -13,11 +13,15 @@ from typing import Any
 from protocols.calculations.file import CalculationFile, PropertyEntry
 from protocols.calculations.problems import Problems
 from protocols.convergence import Limits
+from protocols.data_sets.comparison import Comparison, compare
+from protocols.data_sets.measurement import DataSet
+from protocols.data_sets.tables import read_data_set
 from protocols.errors import InputError
 from protocols.model import did_you_mean
 from protocols.properties.base import Property
 from protocols.properties.catalogue import find_property
 from protocols.quantities import Quantity, describe_quantity
+from protocols.result import PropertyResult
 from protocols.running.storage import write_atomically
 from protocols.settings import SimulationSettings
 from protocols.systems.forcefield import OpenMMForceField
@@ -46,7 +50,11 @@ class Calculation:
     properties, force_field, settings, limits
         As for `estimate`.
     references
-        Values to compare with, by property.
+        Values to compare with and their uncertainties, by property.
+    data
+        The measured values that are asked for; their properties are among the others.
+    data_target
+        Of these properties.
     backend
         A type and its settings; None measures this machine.
     """
@@ -58,7 +66,9 @@ class Calculation:
     force_field: OpenMMForceField
     settings: SimulationSettings
     limits: Limits
-    references: dict[Property, Quantity]
+    references: dict[Property, tuple[Quantity, Quantity | None]]
+    data: DataSet
+    data_target: Quantity | None
     backend: dict[str, Any] | None
 
     def make_backend(self) -> CalculationBackend:
@@ -66,6 +76,13 @@ class Calculation:
         if self.backend is None:
             return ParslLocalBackend.for_this_machine()
         return _backend(self.backend)
+
+    def compare(self, results: Sequence[PropertyResult]) -> tuple[Comparison, ...]:
+        """Compare the results, in the order of the properties, with the measured values."""
+        target = self.data_target
+        found = dict(zip(self.properties, results, strict=True))
+        measured = self.data.measurements
+        return compare(measured, [found[item.estimated(target)] for item in measured])
 
     def keep(self, directory: Path) -> None:
         """Write the file's text into a run's directory, so that the run can be resumed from there."""
@@ -154,38 +171,63 @@ class _Reading:
     ) -> None:
         self._path, self._folder, self._text = path, folder, text
         self._form, self._problems = form, problems
+        self._places: dict[Property, tuple[str | int, ...]] = {}
+        self._references: dict[Property, tuple[Quantity, Quantity | None]] = {}
 
     def calculation(self) -> Calculation:
         form, force_field = self._form, None
         with self._problems.at("force_field"):
             force_field = _force_field(form.force_field, self._folder)
-        if not form.properties:
-            self._problems.add("properties: none given; list at least one such as Density")
-        found: dict[Property, tuple[int, Quantity | None]] = {}
+        if not form.properties and form.data_set is None:
+            self._problems.add(
+                "properties: none given; list at least one such as Density, or give a data_set"
+            )
         for number, entry in enumerate(form.properties):
             for item in self._of_entry(number, entry):
-                found[item] = number, entry.reference
+                self._places[item] = "properties", number
+                if entry.reference is not None:
+                    self._references[item] = entry.reference, None
+        data, target = self._measured()
         if form.backend is not None:
             with self._problems.at("backend"):
                 _backend(form.backend)
         self._problems.refuse()
         if force_field is None:
             raise InputError("force_field: missing")
-        for item, (number, _) in found.items():
-            with self._problems.at("properties", number):
+        for item, place in self._places.items():
+            with self._problems.at(*place):
                 item.workflow(force_field, form.settings)
         self._problems.refuse()
         return Calculation(
             file=self._path,
             folder=self._folder,
             text=self._text,
-            properties=tuple(found),
+            properties=tuple(self._places),
             force_field=force_field,
             settings=form.settings,
             limits=form.limits,
-            references={item: value for item, (_, value) in found.items() if value is not None},
+            references=self._references,
+            data=data,
+            data_target=target,
             backend=form.backend,
         )
+
+    def _measured(self) -> tuple[DataSet, Quantity | None]:
+        """Return the data set, whose properties join the others, and their target."""
+        entry, data = self._form.data_set, DataSet(measurements=())
+        if entry is None:
+            return data, None
+        with self._problems.at("data_set", "file"):
+            beside = self._folder / entry.file
+            data = read_data_set(beside if beside.is_file() else entry.file)
+            if not data.measurements:
+                raise InputError(f"{entry.file!r} has no value that can be estimated")
+        with self._problems.at("data_set", "target"):
+            for measured in data.measurements:
+                item = measured.estimated(entry.target)
+                self._places.setdefault(item, ("data_set",))
+                self._references[item] = measured.value, measured.uncertainty
+        return data, entry.target
 
     def _of_entry(self, number: int, entry: PropertyEntry) -> Iterator[Property]:
         for kind, substance, state in product(entry.property, entry.substance, entry.state):

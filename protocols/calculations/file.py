@@ -5,12 +5,12 @@ from __future__ import annotations
 import builtins
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from protocols.convergence import Limits
 from protocols.errors import InputError
 from protocols.model import Model, did_you_mean
-from protocols.quantities import AnyQuantity
+from protocols.quantities import AnyQuantity, describe_quantity
 from protocols.settings import SimulationSettings
 from protocols.state import ThermodynamicState
 from protocols.substance import Substance
@@ -120,6 +120,15 @@ class DataSetEntry(Model):
 
     file: str
     target: AnyQuantity | None = None
+
+    @model_validator(mode="after")
+    def _of_every_unit(self) -> DataSetEntry:
+        if self.target is not None and not self.target.is_compatible_with("percent"):
+            raise InputError(
+                f"target: {describe_quantity(self.target)} is not allowed; give a relative one, such as "
+                "'0.5 %', for properties of every unit"
+            )
+        return self
 
 
 class CalculationFile(Model):

@@ -82,14 +82,15 @@ class Plan:
     def __str__(self) -> str:
         shared = self.simulations_unshared - self.simulations
         speed = "" if self.ns_per_day is None else f"; one worker makes {self.ns_per_day:.3g} ns/day"
-        time = "not measured" if self.seconds is None else f"about {_duration(self.seconds)}"
+        first = " for the first round" if self.targets else ""
+        time = "not measured" if self.seconds is None else f"about {_duration(self.seconds)}{first}"
         lines = [
             f"properties   {len(self.properties)}, {self.targets} of them with a target",
             *(f"             {text}" for text in self.properties),
             f"simulations  {self.simulations}, {self.simulated_ns:.3g} ns; sharing saves {shared} more",
             f"protocols    {self.protocols}; sharing saves {self.protocols_unshared - self.protocols} more",
             f"workers      {self.workers}{speed}",
-            f"time         {time}{' for the first round' if self.targets else ''}",
+            f"time         {time}",
             f"disk         about {_size(self.bytes_on_disk)}",
             *(f"note         {note}" for note in self.notes),
         ]
@@ -210,7 +211,7 @@ def _measured(resources: ComputeResources, workers: int, atoms: int) -> float | 
 
 
 def _notes(calculation: Calculation, targets: int, *, measured: bool) -> tuple[str, ...]:
-    notes = []
+    notes = [f"left out of the data set: {text}" for text in calculation.data.left_out]
     if targets:
         notes.append(f"targets take more rounds of production, at most {calculation.limits.rounds}")
     if measured:

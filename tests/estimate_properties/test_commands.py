@@ -17,7 +17,7 @@ substances:
 states:
   cold: {{temperature: 90 K, pressure: 1 bar}}
 properties:
-  - {{property: Density, substance: argon, state: cold}}
+  - {{property: Density, substance: argon, state: cold, reference: 1.401 g/mL}}
 settings:
   number_of_molecules: 100
   initial_density: 1.3 g/mL
@@ -73,7 +73,7 @@ def test_help_imports_nothing_heavy():
     assert run.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("name", ["run", "check", "status", "resume", "script", "doctor"])
+@pytest.mark.parametrize("name", ["run", "check", "status", "resume", "report", "script", "doctor"])
 def test_every_command_has_help_with_an_example(name):
     shown = call(name, "--help")
     assert shown.exit_code == 0
@@ -101,7 +101,7 @@ def test_ctrl_c_says_how_to_resume_and_resume_goes_on(tmp_path, argon):
     again = start(tmp_path, "resume", "argon", "--json")
     printed, errors = again.communicate(timeout=200)
     assert (again.returncode, errors) == (3, "")
-    [density] = json.loads(printed)
+    [density] = json.loads(printed)["results"]
     assert density["status"] == "too short"
     assert density["value"] > 1
 
@@ -109,6 +109,9 @@ def test_ctrl_c_says_how_to_resume_and_resume_goes_on(tmp_path, argon):
     assert shown.exit_code == 0
     assert "OpenMMSimulation" in shown.output
     assert "Density of [Ar] at 90 K, 1 bar: " in shown.output
+    written = call("report", tmp_path / "argon", "--output", tmp_path / "argon.html")
+    assert written.exit_code == 0
+    assert "1.401" in (tmp_path / "argon.html").read_text()  # the reference
     told = json.loads(call("status", tmp_path / "argon", "--json").output)
     assert told["counts"]["running"] == 0
 

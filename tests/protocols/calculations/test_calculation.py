@@ -81,6 +81,15 @@ def test_mixtures_solutions_and_force_fields_beside_the_file(tmp_path, monkeypat
     assert str(read.properties[0].substance) == "0.9 O + 0.1 OO"
 
 
+def test_a_data_set_joins_the_properties_and_gives_references(tmp_path):
+    text = _changed(("properties:", "data_set: {file: water.csv, target: 0.2 %}\nproperties:"))
+    read = read_calculation(_write(tmp_path, text))
+    assert len(read.properties) == len(read.data) == 9  # the density is in both
+    value, uncertainty = read.references[read.properties[0]]
+    assert (value.m, uncertainty.m) == pytest.approx((0.997047, 3e-6))
+    assert {str(item.target) for item in read.properties} == {"0.2 percent"}
+
+
 def test_what_is_kept_reads_back_from_elsewhere(tmp_path):
     (tmp_path / "old").mkdir()
     read = read_calculation(_write(tmp_path / "old"))
@@ -200,6 +209,15 @@ _BROKEN = {
     "a key given twice": (
         [("substances:", "force_field: spce.xml\nsubstances:")],
         "2: not YAML: 'force_field' is there twice in one mapping; give it once",
+    ),
+    "a data set that is nowhere": (
+        [("properties:", "data_set: {file: liquid.csv}\nproperties:")],
+        "6: data_set.file: data set: 'liquid.csv' cannot be read: ",
+    ),
+    "a data set with an absolute target": (
+        [("properties:", "data_set: {file: water.csv, target: 1 kJ/mol}\nproperties:")],
+        "6: data_set.target: 1 kJ/mol is not allowed; give a relative one, such as '0.5 %', for properties "
+        "of every unit",
     ),
     "nothing to do": (
         [(_GOOD[_GOOD.index("properties:") : _GOOD.index("settings:")], "")],

@@ -1,0 +1,1 @@
+"""Measured values: read, written, estimated, compared with."""
