@@ -8,7 +8,12 @@ from .analysis.observables import AverageObservable
 from .analysis.statistics import Status
 from .analysis.structure import radial_distribution
 from .analysis.transport_coefficients import AverageDiffusion, AverageViscosity
+from .calculations.calculation import Calculation, read_calculation
 from .convergence import Limits
+from .data_sets.comparison import Comparison
+from .data_sets.estimating import estimate_data_set
+from .data_sets.measurement import DataSet, Measurement
+from .data_sets.tables import read_data_set, write_data_set
 from .dynamics.gas import BuildGasMolecule, OpenMMGasSimulation
 from .dynamics.minimisation import OpenMMEnergyMinimisation
 from .dynamics.simulation import OpenMMSimulation
@@ -72,11 +77,14 @@ __all__ = [
     "BuildOpenMMSystem",
     "BuildSlab",
     "CharmmFiles",
+    "Calculation",
     "Collected",
     "CombinedForceField",
+    "Comparison",
     "Component",
     "Condition",
     "ConditionalGroup",
+    "DataSet",
     "Density",
     "DielectricConstant",
     "EnthalpyOfMixing",
@@ -91,6 +99,7 @@ __all__ = [
     "Iteration",
     "Limits",
     "Logarithm",
+    "Measurement",
     "OpenMMAlchemicalGasSimulation",
     "OpenMMAlchemicalSimulation",
     "OpenMMEnergyMinimisation",
@@ -124,10 +133,14 @@ __all__ = [
     "WorkflowGraph",
     "aestimate",
     "estimate",
+    "estimate_data_set",
     "execute_in",
     "radial_distribution",
+    "read_calculation",
+    "read_data_set",
     "results_frame",
     "workflow_schema",
+    "write_data_set",
     "write_report",
     "write_results",
 ]

@@ -17,18 +17,18 @@ from protocols.data_sets.comparison import Comparison, compare
 from protocols.data_sets.measurement import DataSet
 from protocols.data_sets.tables import read_data_set
 from protocols.errors import InputError
-from protocols.model import did_you_mean
+from protocols.model import Model, did_you_mean
 from protocols.properties.base import Property
 from protocols.properties.catalogue import find_property
 from protocols.quantities import Quantity, describe_quantity
 from protocols.result import PropertyResult
 from protocols.running.storage import write_atomically
 from protocols.settings import SimulationSettings
-from protocols.systems.forcefield import OpenMMForceField
+from protocols.systems.sources import ParameterSource
 from protocols.text import Location, json_text, parse_yaml_with_lines
 from workflow_backends.backend import CalculationBackend
+from workflow_backends.discovery import backend_from_config
 from workflow_backends.parsl_engine.local import ParslLocalBackend
-from workflow_backends.resources import ComputeResources
 
 __all__ = ["Calculation", "kept_calculation", "read_calculation"]
 
@@ -63,7 +63,7 @@ class Calculation:
     folder: Path
     text: str
     properties: tuple[Property, ...]
-    force_field: OpenMMForceField
+    force_field: ParameterSource
     settings: SimulationSettings
     limits: Limits
     references: dict[Property, tuple[Quantity, Quantity | None]]
@@ -75,7 +75,7 @@ class Calculation:
         """Return the backend, not yet started; where none is described, the fastest layout is measured."""
         if self.backend is None:
             return ParslLocalBackend.for_this_machine()
-        return _backend(self.backend)
+        return backend_from_config(self.backend)
 
     def compare(self, results: Sequence[PropertyResult]) -> tuple[Comparison, ...]:
         """Compare the results, in the order of the properties, with the measured values."""
@@ -190,7 +190,7 @@ class _Reading:
         data, target = self._measured()
         if form.backend is not None:
             with self._problems.at("backend"):
-                _backend(form.backend)
+                backend_from_config(form.backend)
         self._problems.refuse()
         if force_field is None:
             raise InputError("force_field: missing")
@@ -263,23 +263,15 @@ def _known(what: str, name: str, among: dict[str, Any]) -> Any:
     return among[name]
 
 
-def _force_field(given: Any, folder: Path) -> OpenMMForceField:
-    """Return the force field of names or paths, of which those beside the file come first."""
+class _Given(Model):
+    """What stands under force_field."""
+
+    force_field: ParameterSource
+
+
+def _force_field(given: Any, folder: Path) -> ParameterSource:
+    """Return the source of parameters that is given; files beside the calculation's come first."""
     names = given if isinstance(given, list) else [given]
-    if not names or not all(isinstance(name, str) for name in names):
-        raise InputError(f"{given!r} is not allowed; give a name such as tip3p.xml, or a list of names")
-    return OpenMMForceField(*(folder / name if (folder / name).is_file() else name for name in names))
-
-
-def _backend(config: dict[str, Any]) -> CalculationBackend:
-    settings = dict(config)
-    kind = settings.pop("type", None)
-    if kind != "parsl-local":
-        raise InputError(f"type: {kind!r} is not known; known are parsl-local")
-    allowed = ("number_of_workers", "resources_per_worker", "workers_per_gpu")
-    wrong = next((key for key in settings if key not in allowed), None)
-    if wrong is not None:
-        raise InputError(f"{wrong}: not known; known are {', '.join(allowed)}{did_you_mean(wrong, allowed)}")
-    if "resources_per_worker" in settings:
-        settings["resources_per_worker"] = ComputeResources(**settings["resources_per_worker"])
-    return ParslLocalBackend(**settings)
+    if names and all(isinstance(name, str) for name in names):
+        given = [str(folder / name) if (folder / name).is_file() else name for name in names]
+    return _Given(force_field=given).force_field

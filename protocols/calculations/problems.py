@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -81,7 +82,7 @@ class Problems:
             for inside, message in error.problems or (((), str(error)),):
                 self._note((*place, *inside), message)
         except WorkflowBackendError as error:
-            self._note(place, str(error))
+            self._note(*self._of_backend(place, str(error)))
 
     def add(self, message: str, line: int | None = None) -> None:
         """Note a problem of the file as a whole, or of a line."""
@@ -99,6 +100,15 @@ class Problems:
         place, message = self._sharpened(self._known(place), message)
         key = ".".join(part for part in place if isinstance(part, str))
         self._found[Problem(self._file, self._lines.get(place), key, message)] = None
+
+    def _of_backend(self, place: Location, message: str) -> tuple[Location, str]:
+        """Take the key that a message of a backend names for the last part of the way."""
+        message = re.sub(r"^backend of type '[^']*': ", "", message)
+        named = re.match(r"'?(\w+)'?(: | is )", message)
+        if named is None or (*place, named[1]) not in self._lines:
+            return place, message
+        rest = message[named.end() :]
+        return (*place, named[1]), f"is {rest}" if named[2] == " is " else rest
 
     def _known(self, place: Location) -> Location:
         """Return as much of the way as is in the file."""

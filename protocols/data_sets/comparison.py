@@ -138,4 +138,4 @@ def _bias(pairs: _Array) -> float:
 def _tau(pairs: _Array) -> float:
     if len(pairs) < 2 or np.ptp(pairs[:, 0]) == 0 or np.ptp(pairs[:, 1]) == 0:
         return math.nan
-    return float(import_late("scipy.stats").kendalltau(*pairs.T, method="asymptotic").statistic)
+    return float(import_late("scipy.stats").kendalltau(*pairs.T).statistic)

@@ -12,7 +12,7 @@ from protocols.errors import InputError
 from protocols.estimate import estimate
 from protocols.result import PropertyResult
 from protocols.settings import SimulationSettings
-from protocols.systems.forcefield import OpenMMForceField
+from protocols.systems.sources import ParameterSource
 
 __all__ = ["DataSetEstimate", "estimate_data_set"]
 
@@ -34,7 +34,7 @@ class DataSetEstimate(NamedTuple):
 
 def estimate_data_set(
     data: DataSet,
-    force_field: OpenMMForceField,
+    force_field: ParameterSource,
     backend: Any = None,
     *,
     target: object | None = None,

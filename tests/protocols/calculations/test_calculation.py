@@ -192,7 +192,7 @@ _BROKEN = {
     ),
     "a backend's key that does not exist": (
         [("number_of_workers: 1", "workers: 1")],
-        "15: backend.workers: ",
+        "15: backend.workers: is not known; known are number_of_workers, resources_per_worker, pools, ",
     ),
     "zero workers": (
         [("number_of_workers: 1", "number_of_workers: 0")],
