@@ -57,6 +57,7 @@ from .systems.given import TakeCoordinates
 from .systems.molecule_parameters import AssignGaffParameters
 from .systems.parameterise import BuildOpenMMSystem
 from .systems.rescaling import ScaleToDensity
+from .systems.sites import SiteParameters, force_field_of_sites
 from .systems.smirnoff import AssignSmirnoffParameters, SmirnoffForceField
 from .systems.sources import ParameterSource
 
@@ -120,6 +121,7 @@ __all__ = [
     "SelfDiffusion",
     "ShearViscosity",
     "SimulationSettings",
+    "SiteParameters",
     "SmirnoffForceField",
     "SolvationFreeEnergy",
     "Status",
@@ -135,6 +137,7 @@ __all__ = [
     "estimate",
     "estimate_data_set",
     "execute_in",
+    "force_field_of_sites",
     "radial_distribution",
     "read_calculation",
     "read_data_set",

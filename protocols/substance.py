@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from protocols.errors import InputError
 from protocols.model import Model
+from protocols.molecule_files import smiles_of_file
+from protocols.names import NAMES, site_of
 
 __all__ = ["Component", "Role", "Substance", "canonical_smiles", "net_charge"]
+
+_WORD = re.compile(r"[A-Za-z][a-z -]{3,}")
 
 
 class Role(StrEnum):
@@ -21,7 +27,9 @@ class Role(StrEnum):
 
 
 def canonical_smiles(smiles: str) -> str:
-    """Return RDKit's canonical SMILES of one molecule.
+    """Return RDKit's canonical SMILES of one molecule, which may be given by one of `NAMES`.
+
+    A single site such as "{CH4}", a carbon with its hydrogens in one particle, stays as it is.
 
     Raises
     ------
@@ -30,10 +38,15 @@ def canonical_smiles(smiles: str) -> str:
     """
     from rdkit import Chem, rdBase  # noqa: PLC0415
 
+    smiles = NAMES.get(smiles.strip().lower(), smiles)
+    site = site_of(smiles)
+    if site is not None:
+        return f"{{{site.name}}}"
     with rdBase.BlockLogs():
         molecule = Chem.MolFromSmiles(smiles)
     if molecule is None or molecule.GetNumAtoms() == 0:
-        raise InputError(f"smiles: {smiles!r} does not parse; give one such as 'O' or '[Ar]'")
+        names = f", or a name: {', '.join(NAMES)}" if _WORD.fullmatch(smiles) else ""
+        raise InputError(f"smiles: {smiles!r} does not parse; give one such as 'O' or '[Ar]'{names}")
     if len(Chem.GetMolFrags(molecule)) > 1:
         raise InputError(f"smiles: {smiles!r} holds several molecules; give each as a component of its own")
     return str(Chem.MolToSmiles(molecule))
@@ -43,6 +56,8 @@ def net_charge(smiles: str) -> int:
     """Return the net charge of a molecule in elementary charges."""
     from rdkit import Chem  # noqa: PLC0415
 
+    if site_of(smiles) is not None:
+        return 0
     return int(Chem.GetFormalCharge(Chem.MolFromSmiles(smiles)))
 
 
@@ -52,7 +67,8 @@ class Component(Model):
     Parameters
     ----------
     smiles
-        Any SMILES of the molecule; its canonical form is kept and is the molecule's identity.
+        Any SMILES of the molecule, a common name such as "water", or a single site such as "{CH4}"; its
+        canonical form is kept and is the molecule's identity.
     mole_fraction
         Of this component among those given by mole fraction, more than 0 and at most 1.
     count
@@ -65,6 +81,26 @@ class Component(Model):
     mole_fraction: Annotated[float, Field(gt=0, le=1)] | None = None
     count: Annotated[int, Field(ge=1)] | None = None
     role: Role = Role.solvent
+
+    @classmethod
+    def from_file(
+        cls,
+        path: Path | str,
+        mole_fraction: float | None = None,
+        count: int | None = None,
+        role: Role = Role.solvent,
+        charge: int = 0,
+    ) -> Self:
+        """Return the component whose molecule is in an SDF, MOL2, PDB or PDBx/mmCIF file.
+
+        Parameters are those of the class, and the charge of a molecule whose file says no bonds.
+
+        Raises
+        ------
+        InputError
+            The file cannot be read, or holds no molecule or several.
+        """
+        return cls(smiles=smiles_of_file(path, charge), mole_fraction=mole_fraction, count=count, role=role)
 
     @field_validator("smiles")
     @classmethod
@@ -99,7 +135,7 @@ class Substance(Model):
 
     @classmethod
     def pure(cls, smiles: str) -> Substance:
-        """Return the substance made of one kind of molecule, such as "O" or "[Ar]"."""
+        """Return the substance made of one kind of molecule, such as "O", "water" or "[Ar]"."""
         return cls(components=(Component(smiles=smiles, mole_fraction=1.0),))
 
     @classmethod

@@ -79,7 +79,7 @@ def _force_balance(
 
 
 def _methane() -> Group:
-    methane = Substance.pure("[C]")
+    methane = Substance.pure("{CH4}")
     state = ThermodynamicState(temperature="140 K", pressure="1318 kPa")
     rows = (
         Row("TraPPE methane: density, 140 K", Density(methane, state), 0.37596, 0.00001, MOSDEF, "g/mL",
@@ -95,7 +95,7 @@ def _methane() -> Group:
         "equilibration_time": "100 ps",
         "production_time": "2 ns",
     }
-    return Group("trappe-methane", rows, OpenMMForceField(str(HERE / "trappe_methane.xml")), settings)
+    return Group("trappe-methane", rows, OpenMMForceField("trappe_methane.xml"), settings)
 
 
 def _hydration() -> Group:

@@ -66,6 +66,7 @@ class TemperatureDerivative(ResponseProperty):
         if self.method == "fluctuations":
             return super().workflow(force_field, settings, rounds)
         pressure, step = applied_pressure(self), self._step.to("kelvin").magnitude
+        molecules = sum(self.substance.counts(settings.number_of_molecules))
         terms: list[tuple[str, Quantity, Protocol]] = []
         simulations: Replicas = ()
         for sign in (1, -1):
@@ -74,7 +75,7 @@ class TemperatureDerivative(ResponseProperty):
             )
             state = ThermodynamicState(temperature=temperature, pressure=pressure)
             replicas = liquid_replicas(self.substance, state, force_field, settings, rounds)
-            average = self.average(replicas, settings.number_of_molecules, pressure)
+            average = self.average(replicas, molecules, pressure)
             weight = registry.Quantity(sign / (2 * step), "1/kelvin")
             terms.append((f"at {describe_quantity(temperature)}", weight, average))
             simulations += replicas

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from itertools import product
 from pathlib import Path
 from typing import Annotated
 
@@ -23,8 +24,8 @@ from workflow_backends.resources import ComputeResources
 
 __all__ = ["BuildCoordinatesPackmol"]
 
-_TOLERANCE_ANGSTROM = 2.0
-_ATTEMPTS = 8
+_TOLERANCES_ANGSTROM = (2.0, 1.7)  # the second lets molecules touch, which minimisation mends
+_DENSITIES = 8
 _LIGHTER = 0.92
 _PACKMOL_LIMIT_S = 600
 
@@ -41,7 +42,8 @@ class BuildCoordinatesPackmol(Protocol):
     number_of_molecules
         In total.
     density
-        To start with; lowered by steps of 8 % when packmol fails.
+        To start with. When packmol fails, molecules may come closer, and then the density is lowered by a
+        step of 8 %, and so on.
     seed
         Another seed gives another packing.
 
@@ -67,43 +69,50 @@ class BuildCoordinatesPackmol(Protocol):
             That was reached.
         counts
             Molecules of each component, in the order of the substance.
+        attempts
+            What was tried: density, least distance between molecules, and what packmol said.
         """
 
         coordinates_file: Path
         density: MassDensity
         counts: tuple[int, ...]
+        attempts: tuple[str, ...] = ()
 
     def execute(self, directory: Path, available_resources: ComputeResources) -> Outputs:  # noqa: ARG002
         """Pack, and write ``coordinates.cif``."""
         counts = self.substance.counts(self.number_of_molecules)
         molecules = [Molecule.from_smiles(component.smiles) for component in self.substance.components]
         contents = list(zip(molecules, counts, strict=True))
-        positions, density, edge = self._pack(Path(directory), contents)
+        positions, density, edge, attempts = self._pack(Path(directory), contents)
         file = Path(directory) / "coordinates.cif"
         with file.open("w") as stream:
             app.PDBxFile.writeFile(box_topology(contents, edge), positions * nanometer, stream)
-        return self.Outputs(coordinates_file=file, density=density, counts=counts)
+        return self.Outputs(coordinates_file=file, density=density, counts=counts, attempts=attempts)
 
     def _pack(
         self, directory: Path, contents: list[tuple[Molecule, int]]
-    ) -> tuple[NDArray[np.float64], Quantity, float]:
-        """Return positions in nanometres, the density, and the box edge in nanometres."""
+    ) -> tuple[NDArray[np.float64], Quantity, float, tuple[str, ...]]:
+        """Return positions in nanometres, the density, the box edge in nanometres, and what was tried."""
         total_mass = sum(molecule.mass * count for molecule, count in contents)
-        for attempt in range(_ATTEMPTS):
-            density = self.density * _LIGHTER**attempt
+        attempts: list[str] = []
+        for step, tolerance in product(range(_DENSITIES), _TOLERANCES_ANGSTROM):
+            density = self.density * _LIGHTER**step
             edge = box_edge(total_mass, density)
-            problem = _run_packmol(directory, contents, edge, self.seed)
+            problem = _run_packmol(directory, contents, edge, self.seed, tolerance)
+            attempts.append(f"{density:.4g~P}, {tolerance} angstrom: {problem or 'packed'}")
             if problem is None:
-                return _read_xyz(directory / "packed.xyz"), density, edge
+                return _read_xyz(directory / "packed.xyz"), density, edge, tuple(attempts)
         raise PackingError(
             f"density: packmol found no packing from {self.density:~P} down to {density:~P}: {problem}"
         )
 
 
-def _run_packmol(directory: Path, contents: list[tuple[Molecule, int]], edge: float, seed: int) -> str | None:
+def _run_packmol(
+    directory: Path, contents: list[tuple[Molecule, int]], edge: float, seed: int, tolerance: float
+) -> str | None:
     """Write ``packed.xyz``; return None, or what packmol said when it failed."""
     side = edge * 10
-    lines = [f"tolerance {_TOLERANCE_ANGSTROM}", "filetype xyz", "output packed.xyz", f"seed {seed}"]
+    lines = [f"tolerance {tolerance}", "filetype xyz", "output packed.xyz", f"seed {seed}"]
     lines.append(f"pbc 0. 0. 0. {side:.6f} {side:.6f} {side:.6f}")
     for number, (molecule, count) in enumerate(contents):
         _write_xyz(directory / f"molecule-{number}.xyz", molecule)

@@ -133,7 +133,22 @@ class OpenMMForceField(ParameterSource):
 
 @cache
 def _load(force_field: OpenMMForceField) -> Any:
+    _check_types(force_field)
     return app.ForceField(*(io.StringIO(file.xml) for file in force_field.files))
+
+
+def _check_types(force_field: OpenMMForceField) -> None:
+    """Raise InputError for an atom of a residue whose type no file defines; OpenMM names the type alone."""
+    roots = [ET.fromstring(file.xml) for file in force_field.files]
+    known = {each.get("name") for root in roots for each in root.findall("AtomTypes/Type")}
+    for file, root in zip(force_field.files, roots, strict=True):
+        for residue in root.findall("Residues/Residue"):
+            for atom in residue.findall("Atom"):
+                if atom.get("type") not in known:
+                    raise InputError(
+                        f"force_field: {file.name}: atom {atom.get('name')} of residue {residue.get('name')} "
+                        f"has the type {atom.get('type')!r}, which no <AtomTypes> defines"
+                    )
 
 
 @cache
@@ -143,9 +158,24 @@ def _problem_with(force_field: OpenMMForceField, smiles: str) -> str | None:
     try:
         modeller.addExtraParticles(force_field.load())
         force_field.load().createSystem(modeller.topology)
+    except InputError:
+        raise
     except Exception as error:  # noqa: BLE001  # OpenMM raises whatever its generators raise
-        return " ".join(str(error).split()).split(". ")[0]
+        said = " ".join(str(error).split()).split(". ")[0]
+        return said + _atoms_of_type(force_field, said.rpartition("atom type ")[2])
     return None
+
+
+def _atoms_of_type(force_field: OpenMMForceField, kind: str) -> str:
+    """Return which atoms have a type, for a message that names the type alone."""
+    found = [
+        f"{atom.get('name')} of {residue.get('name')}"
+        for file in force_field.files
+        for residue in ET.fromstring(file.xml).findall("Residues/Residue")
+        for atom in residue.findall("Atom")
+        if atom.get("type") == kind
+    ]
+    return f", which is that of atom {', '.join(found)}" if found else ""
 
 
 def _read(name: str) -> list[ForceFieldFile]:

@@ -75,6 +75,6 @@ class ScaleToDensity(Protocol):
 
 def _check_cutoff(system: Any, edge: float) -> None:
     for force in system.getForces():
-        if isinstance(force, openmm.NonbondedForce):
+        if isinstance(force, openmm.NonbondedForce | openmm.CustomNonbondedForce):
             cutoff = quantity(f"{force.getCutoffDistance()._value:.10g} nm")
             check_cutoff(cutoff, edge, "the box at its mean density")

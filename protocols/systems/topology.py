@@ -13,6 +13,7 @@ from openmm import app
 from openmm.unit import nanometer
 
 from protocols.errors import InputError
+from protocols.names import Site, site_of
 
 __all__ = ["Molecule", "box_topology"]
 
@@ -68,6 +69,9 @@ class Molecule:
         InputError
             RDKit finds no conformer.
         """
+        site = site_of(smiles)
+        if site is not None:
+            return _of_site(smiles, site)
         from rdkit import Chem, rdBase  # noqa: PLC0415
         from rdkit.Chem import AllChem, Descriptors  # noqa: PLC0415
 
@@ -92,6 +96,19 @@ class Molecule:
             positions=positions - positions.mean(axis=0),
             mass=float(Descriptors.MolWt(molecule)),  # type: ignore[attr-defined]
         )
+
+
+def _of_site(smiles: str, site: Site) -> Molecule:
+    heavy, hydrogen = (app.Element.getBySymbol(symbol) for symbol in (site.symbol, "H"))
+    return Molecule(
+        smiles=smiles,
+        residue_name=site.name[:3],
+        atom_names=(site.symbol,),
+        elements=(heavy.atomic_number,),
+        bonds=(),
+        positions=np.zeros((1, 3)),
+        mass=float(heavy.mass._value + site.hydrogens * hydrogen.mass._value),
+    )
 
 
 def _numbered(molecule: Any) -> tuple[str, ...]:

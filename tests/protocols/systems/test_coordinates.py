@@ -53,13 +53,19 @@ def test_the_density_gives_way_until_the_molecules_fit(tmp_path, resources, monk
     tried = []
     real = coordinates._run_packmol
 
-    def fails_twice(directory, contents, edge, seed):
-        tried.append(edge)
-        return "it failed" if len(tried) < 3 else real(directory, contents, edge, seed)
+    def fails_twice(directory, contents, edge, seed, tolerance):
+        tried.append((edge, tolerance))
+        return "it failed" if len(tried) < 3 else real(directory, contents, edge, seed, tolerance)
 
     monkeypatch.setattr(coordinates, "_run_packmol", fails_twice)
     outputs, _ = pack(tmp_path, resources)
-    assert outputs.density.to("g/mL").magnitude == pytest.approx(0.8 * 0.92**2)
+    assert outputs.density.to("g/mL").magnitude == pytest.approx(0.8 * 0.92)
+    assert [tolerance for _, tolerance in tried] == [2.0, 1.7, 2.0]
+    assert [attempt.partition(": ")[2] for attempt in outputs.attempts] == [
+        "it failed",
+        "it failed",
+        "packed",
+    ]
 
 
 def test_what_cannot_be_packed_is_an_error_with_the_densities_tried(tmp_path, resources, monkeypatch):

@@ -1,12 +1,17 @@
 import pickle
 from pathlib import Path
 
+import numpy as np
+import openmm
 import pytest
+from openmm import app, unit
 
 from protocols.errors import InputError
 from protocols.identity import content
 from protocols.model import Model
+from protocols.settings import InteractionSettings
 from protocols.systems.forcefield import OpenMMForceField
+from protocols.systems.topology import Molecule, box_topology
 
 
 def identity(force_field: OpenMMForceField) -> object:
@@ -100,3 +105,60 @@ def test_the_file_that_an_input_names_is_read_at_once(tmp_path, monkeypatch):
 def test_what_names_no_file_is_refused(given, message):
     with pytest.raises(InputError, match=message):
         Takes(force_field=given)
+
+
+@pytest.mark.parametrize("model", ["tip4pew.xml", "opc.xml", "tip5p.xml"])
+def test_water_with_virtual_sites_is_that_of_openmm(model):
+    """Energies, forces and the places of virtual sites, against Modeller and ForceField alone."""
+    molecule = Molecule.from_smiles("O")
+    places = np.stack(np.meshgrid(*[np.arange(2)] * 3), -1).reshape(-1, 1, 3) * 0.6
+    positions = (molecule.positions[None] + places).reshape(-1, 3) * unit.nanometer
+    topology = box_topology([(molecule, 8)], 1.2)
+    made = OpenMMForceField(model).parameterised(
+        topology, positions, InteractionSettings(cutoff="0.55 nm"), periodic=True
+    )
+    theirs = app.ForceField(model)
+    modeller = app.Modeller(topology, positions)
+    modeller.addExtraParticles(theirs)
+    system = theirs.createSystem(
+        modeller.topology, nonbondedMethod=app.PME, nonbondedCutoff=0.55, constraints=app.HBonds
+    )
+    states = []
+    for each, start in ((made.system, made.positions), (system, modeller.positions)):
+        platform = openmm.Platform.getPlatformByName("Reference")
+        context = openmm.Context(each, openmm.VerletIntegrator(0.001), platform)
+        context.setPositions(start)
+        context.computeVirtualSites()
+        states.append(context.getState(energy=True, forces=True, positions=True))
+    ours, expected = states
+    assert ours.getPotentialEnergy()._value == pytest.approx(expected.getPotentialEnergy()._value, rel=1e-6)
+    forces = expected.getForces(asNumpy=True)._value
+    assert np.abs(ours.getForces(asNumpy=True)._value - forces).max() < 1e-6 * np.abs(forces).max()
+    apart = ours.getPositions(asNumpy=True) - expected.getPositions(asNumpy=True)
+    assert np.abs(apart._value).max() < 1e-9
+    assert sum(made.system.isVirtualSite(i) for i in range(made.system.getNumParticles())) in {8, 16}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            ('type="argon-Ar"/>', 'type="argon-Kr"/>'),
+            r"atom Ar of residue Ar has the type 'argon-Kr', which no <AtomTypes> defines",
+        ),
+        (
+            ('<Atom type="argon-Ar" charge', '<Atom type="argon" charge'),
+            r"does not cover \[Ar\] \(.*atom type argon-Ar, which is that of atom Ar of Ar\)",
+        ),
+        (('<Residue name="Ar">', '<Residue name="Ar"><Atom name="X" type="argon-Ar"/>'), r"not cover \[Ar\]"),
+    ],
+)
+def test_a_file_that_lacks_something_is_refused_and_the_atom_named(tmp_path, change, message):
+    text = OpenMMForceField("argon.xml").files[0].xml
+    assert change[0] in text.replace(" />", "/>")
+    extra = '<AtomTypes><Type name="argon" class="X" element="Ar" mass="40"/>'
+    file = tmp_path / "mine.xml"
+    file.write_text(text.replace(" />", "/>").replace(*change).replace("<AtomTypes>", extra))
+    with pytest.raises(InputError, match=message) as caught:
+        OpenMMForceField(file).check_covers("[Ar]")
+    assert "\n" not in str(caught.value)
