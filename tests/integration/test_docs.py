@@ -11,8 +11,12 @@ import runpy
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+
+import protocols.errors
+import workflow_backends.errors
 
 _ROOT = Path(__file__).parents[2]
 _SCRIPTS = Path(sys.executable).parent
@@ -81,3 +85,22 @@ def test_the_page_of_validation_shows_its_records() -> None:
     pages = runpy.run_path(str(_ROOT / "benchmarks" / "validation" / "page.py"))
     text = pages["PAGE"].read_text()
     assert pages["page"](text) == text
+
+
+@pytest.mark.parametrize(
+    "module", [protocols.errors, workflow_backends.errors], ids=lambda module: module.__name__
+)
+def test_every_error_is_explained(module: ModuleType) -> None:
+    page = (_ROOT / "docs" / "reference" / "errors.md").read_text()
+    assert set(module.__all__) <= set(re.findall(r"^\| `(\w+)` \|", page, flags=re.MULTILINE))
+
+
+def test_the_api_shows_every_public_name_once() -> None:
+    pages = runpy.run_path(str(_ROOT / "docs" / "api_pages.py"))
+    shown = [name for names in pages["names_by_place"]().values() for name in names]
+    public = {
+        f"{package.__name__}.{name}" for package in (protocols, workflow_backends) for name in package.__all__
+    }
+    assert len(shown) == len(public - {"workflow_backends.__version__"})
+    assert public - set(shown) == {"workflow_backends.__version__", "protocols.estimate"}
+    assert "protocols.estimate.estimate" in shown
