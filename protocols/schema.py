@@ -14,7 +14,7 @@ from protocols.quantities import exact_text
 from protocols.running.groups import ConditionalGroup
 from protocols.systems.sources import ANY_SOURCE, ParameterSource
 
-__all__ = ["workflow_schema"]
+__all__ = ["SchemaGenerator", "workflow_schema"]
 
 _OUTPUT, _MEMBER_OUTPUT = "#/$defs/output", "#/$defs/member_output"
 _GROUP_VALUE = "#/$defs/group_value"
@@ -32,7 +32,7 @@ def workflow_schema() -> dict[str, Any]:
     classes = dict(sorted(shipped_classes(Protocol).items()))
     sources = shipped_classes(ParameterSource).values()
     keys, shared = models_json_schema(
-        [(cls, "validation") for cls in (*classes.values(), *sources)], schema_generator=_Generator
+        [(cls, "validation") for cls in (*classes.values(), *sources)], schema_generator=SchemaGenerator
     )
     definitions: dict[str, Any] = _with_sources(shared["$defs"])
     definitions["ParameterSource"] = {
@@ -89,7 +89,9 @@ def _with_sources(schema: Any) -> Any:
     return {key: _with_sources(item) for key, item in schema.items()}
 
 
-class _Generator(GenerateJsonSchema):
+class SchemaGenerator(GenerateJsonSchema):
+    """Writes quantities among defaults as documents hold them."""
+
     def encode_default(self, dft: Any) -> Any:
         """Return a default as a document holds it."""
         return exact_text(dft) if isinstance(dft, pint.Quantity) else super().encode_default(dft)
