@@ -27,7 +27,7 @@ from protocols.running.execution import execute_in
 from protocols.settings import DynamicsSettings, InteractionSettings
 from protocols.systems.coordinates import BuildCoordinatesPackmol
 from protocols.systems.parameterise import BuildOpenMMSystem
-from workflow_backends import ComputeResources, ParslSlurmBackend, QueueWorkerResources
+from workflow_backends import ComputeResources, ParslSlurmBackend, QueueWorkerResources, time_left
 from workflow_backends.errors import EngineError, InvalidResourcesError
 from workflow_backends.testing import BackendConformance
 
@@ -179,14 +179,19 @@ def test_a_lost_job_loses_nothing(slurm: Slurm, tmp_path: Path, told: bool) -> N
 
 
 def test_a_task_starts_only_where_it_can_end(slurm: Slurm, tmp_path: Path) -> None:
+    def until_28_s_are_left() -> str:
+        while (time_left() or 0.0) > 28:
+            time.sleep(0.5)
+        return os.environ["SLURM_JOB_ID"]
+
     resources = QueueWorkerResources(wallclock_time_limit="0:00:50")
     with ParslSlurmBackend(0, 1, resources, directory=tmp_path) as backend:
         with pytest.raises(
             InvalidResourcesError, match=r"time_limit: 50 s .* have less than 50 s, their wall"
         ):
             backend.options(time_limit=50)
-        limited = backend.options(time_limit=40, retries=0)
-        first = limited.submit_task(_variable, "SLURM_JOB_ID", 8)
+        limited = backend.options(time_limit=28, retries=0)  # jobs have 20 s for their start
+        first = limited.submit_task(until_28_s_are_left)
         second = limited.submit_task(_variable, "SLURM_JOB_ID")
         third = backend.submit_task(_variable, "SLURM_JOB_ID")
         assert first.result(60) != second.result(60) == third.result(60)
