@@ -3,7 +3,8 @@
 Run as ``python benchmarks/backend_speed.py [--pairs N] [--json FILE] [--engines NAME ...]``. Bare Parsl is
 DataFlowKernel, python_app and HighThroughputExecutor with initialize_logging=False, at start-up with all of
 Parsl's defaults; bare multiprocessing is ProcessPoolExecutor with spawned processes, which like ours share
-nothing with the script.
+nothing with the script. Bare Dask is a LocalCluster, bare Celery a worker of two processes; both Celery use a
+Redis that is started here, and need redis-server.
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import bare_engines
 import psutil
 from parsl import Config, DataFlowKernel, python_app
 from parsl.executors import HighThroughputExecutor
@@ -54,6 +56,7 @@ with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
     pool.submit(abs, -1).result()
     print(time.perf_counter() - start)
 """,
+    **bare_engines.STARTUP,
 }
 
 
@@ -102,6 +105,8 @@ def bare_multiprocessing() -> Iterator[Callable[..., Any]]:
 ENGINES = {
     "parsl": ("ParslLocalBackend", bare_parsl),
     "multiprocessing": ("MultiprocessingBackend", bare_multiprocessing),
+    "dask": ("DaskLocalBackend", bare_engines.bare_dask),
+    "celery": ("CeleryBackend", bare_engines.bare_celery),
 }
 
 
@@ -198,14 +203,15 @@ def main() -> None:
     def note(engine: str, measured: str, kind: str, value: float) -> None:
         results[engine].setdefault(measured, {}).setdefault(kind, []).append(value)
 
-    for _ in range(arguments.pairs):
-        for engine in arguments.engines:
-            measure(engine, partial(note, engine))
-    for engine in arguments.engines if not arguments.no_idle else ():
-        for kind, make in makers(engine).items():
-            with make() as submit:
-                submit(nothing).result()
-                note(engine, "idle (% of a core)", kind, idle())
+    with bare_engines.broker() if "celery" in arguments.engines else nullcontext():
+        for _ in range(arguments.pairs):
+            for engine in arguments.engines:
+                measure(engine, partial(note, engine))
+        for engine in arguments.engines if not arguments.no_idle else ():
+            for kind, make in makers(engine).items():
+                with make() as submit:
+                    submit(nothing).result()
+                    note(engine, "idle (% of a core)", kind, idle())
     for engine, measures in results.items():
         print(f"{engine}:")
         for name, kinds in measures.items():

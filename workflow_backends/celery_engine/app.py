@@ -57,11 +57,9 @@ def make_app(broker: Broker, prefix: str) -> Any:
         broker_connection_retry_on_startup=True,
         broker_connection_timeout=5,
     )
-    if broker.is_redis:
-        app.conf.broker_transport_options = {
-            "visibility_timeout": REDELIVERY_S,
-            "global_keyprefix": f"{prefix}:",
-        }
+    quick = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
+    keys = {"visibility_timeout": REDELIVERY_S, "global_keyprefix": f"{prefix}:"} if broker.is_redis else {}
+    app.conf.broker_transport_options = quick | keys
     watch = _Watch()
 
     def run(call: bytes, prefix: bytes, fields: list[Any], mark: str, answers: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import os
+import queue
 import shutil
 import socket
 import threading
@@ -40,7 +41,8 @@ _DRAIN_S = 0.3
 _AGAIN_S = 0.5
 _BROKER_SILENCE_S = 15.0
 _CLAIM_SILENCE_S = 120.0  # file systems of several machines show changes late
-_STOP_S = 5.0
+_STOP_S = 4.0
+_RETRIES = {"max_retries": 20, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.5}
 
 
 class _LostError(Exception):
@@ -95,6 +97,7 @@ class CeleryEngine:
         self._sent: dict[str, _Sent] = {}
         self._heard = time.monotonic()
         self._stopping = False
+        self._outgoing: queue.SimpleQueue[tuple[_Sent, tuple[Any, ...]] | None] = queue.SimpleQueue()
         owner_file(directory).touch()
         try:
             with self._app.connection_for_write() as connection:
@@ -102,21 +105,38 @@ class CeleryEngine:
                 connection.default_channel.queue_declare(queue=self._answers, auto_delete=False)
         except Exception as error:  # noqa: BLE001  # each transport has its own
             raise EngineError(f"the broker {broker} cannot be used: {_words(error)}") from None
-        self._collector = threading.Thread(target=self._collect, name="celery-answers", daemon=True)
-        self._collector.start()
+        self._threads = [
+            threading.Thread(target=self._collect, name="celery-answers", daemon=True),
+            threading.Thread(target=self._send, name="celery-tasks", daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def submit(
         self, pool: str, prefix: bytes, call: bytes, ticket: Ticket
     ) -> concurrent.futures.Future[bytes]:
-        """Send the task to the pool's queue."""
+        """Send the task to the pool's queue, in a thread that may wait for the broker."""
         sent = self._sent[ticket.attempt] = _Sent(ticket, pool)
-        arguments = (call, prefix, list(ticket), run_mark(self.directory), self._answers)
-        try:
-            self._task.apply_async(arguments, queue=self._queues[pool], argsrepr="", kwargsrepr="")
-        except Exception as error:  # noqa: BLE001  # each transport has its own
-            del self._sent[ticket.attempt]
-            raise EngineError(f"the broker {self._broker} took no task: {_words(error)}") from None
+        self._outgoing.put((sent, (call, prefix, list(ticket), run_mark(self.directory), self._answers)))
         return sent.future
+
+    def _send(self) -> None:
+        while (item := self._outgoing.get()) is not None:
+            sent, arguments = item
+            if self._stopping:
+                continue
+            try:
+                self._task.apply_async(
+                    arguments,
+                    queue=self._queues[sent.pool],
+                    argsrepr="",
+                    kwargsrepr="",
+                    retry_policy=_RETRIES,
+                )
+            except Exception as error:  # noqa: BLE001  # each transport has its own
+                if self._sent.pop(sent.ticket.attempt, None) is not None:
+                    message = f"the broker {self._broker} took no task: {_words(error)}"
+                    sent.future.set_exception(EngineError(message))
 
     def is_lost_block(self, error: BaseException) -> bool:
         """Tell whether a worker's process of Celery was lost."""
@@ -144,7 +164,10 @@ class CeleryEngine:
         if self._processes is not None:
             self._processes.stop()
         self._stopping = True
-        self._collector.join(_STOP_S)
+        self._outgoing.put(None)
+        deadline = time.monotonic() + _STOP_S
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
         with contextlib.suppress(Exception):  # of a broker that is gone
             self._clear()
         self._app.close()
@@ -157,20 +180,20 @@ class CeleryEngine:
             channel.queue_delete(self._answers)
             if self._processes is None:
                 return
-            for queue in self._queues.values():
-                channel.queue_delete(queue)
+            for name in self._queues.values():
+                channel.queue_delete(name)
         if self._broker.is_redis:  # what Celery leaves
             with redis.Redis.from_url(_redis_url(self._broker)) as client:
                 for key in list(client.scan_iter(match=f"{self._prefix}:*")):
                     client.delete(key)
 
     def _collect(self) -> None:
-        queue = kombu.Queue(self._answers, exchange="", routing_key=self._answers)
+        answers = kombu.Queue(self._answers, exchange="", routing_key=self._answers)
         while not self._stopping:
             try:
                 with (
                     self._app.connection_for_read() as connection,
-                    kombu.Consumer(connection, [queue], on_message=self._answer, no_ack=True),
+                    kombu.Consumer(connection, [answers], on_message=self._answer, no_ack=True),
                 ):
                     self._drain(connection)
             except Exception:  # noqa: BLE001  # whatever broke, failure() tells when it does not come back
