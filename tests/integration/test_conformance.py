@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from workflow_backends import ComputeResources, MultiprocessingBackend, ParslBackend, ParslLocalBackend
@@ -30,8 +31,12 @@ class TestParslOfOnesOwn(BackendConformance):
     def parsls_needs(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
-            patch.setenv("PARSL_RUNS", str(tmp_path_factory.mktemp("parsl")))
+            runs = str(tmp_path_factory.mktemp("parsl"))
+            patch.setenv("PARSL_RUNS", runs)
             yield
+        for process in psutil.process_iter(["cmdline"]):  # which Parsl leaves when its script is killed
+            if runs in " ".join(process.info["cmdline"] or ()):
+                process.kill()
 
     def make_backend(self, workers: int = 2, **resources: Any) -> ParslBackend:
         return self.make_pools({"mine": (workers, ComputeResources(**resources))})

@@ -36,7 +36,9 @@ with MultiprocessingBackend() as backend:
 """
 
 
-@pytest.mark.parametrize("end", [None, signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "end", [None, signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda end: end.name if end else "end"
+)
 def test_nothing_outlives_its_script(tmp_path: Path, end: signal.Signals | None) -> None:
     script = subprocess.Popen(
         [sys.executable, "-c", _SCRIPT, str(tmp_path)],

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from workflow_backends.backend import CalculationBackend
 from workflow_backends.engine import Capability
 from workflow_backends.resources import ComputeResources
 
-__all__ = ["PATIENCE_S", "SuiteBase", "children", "is_running", "wait_until"]
+__all__ = ["PATIENCE_S", "SuiteBase", "children", "is_running", "kill", "wait_until"]
 
 PATIENCE_S = 120.0  # for what a busy machine, or a cluster's scheduler, does late
 
@@ -73,6 +75,13 @@ def is_running(pid: int) -> bool:
         return False
 
 
-def children() -> set[int]:
-    """Return the pids of all that this process and its children started."""
-    return {child.pid for child in psutil.Process(os.getpid()).children(recursive=True)}
+def children(pid: int | None = None) -> set[int]:
+    """Return the pids of all that a process, by default this one, and its children started."""
+    return {child.pid for child in psutil.Process(pid).children(recursive=True)}
+
+
+def kill(pids: Iterable[int]) -> None:
+    """Kill processes that may have ended already."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)

@@ -18,7 +18,7 @@ from workflow_backends.engine import Capability
 from workflow_backends.errors import BackendStateError, InvalidResourcesError
 from workflow_backends.machine import import_variables
 from workflow_backends.resources import ComputeResources
-from workflow_backends.testing.base import PATIENCE_S, SuiteBase, children, is_running, wait_until
+from workflow_backends.testing.base import PATIENCE_S, SuiteBase, children, is_running, kill, wait_until
 
 __all__ = ["LifecycleTests"]
 
@@ -155,9 +155,13 @@ class LifecycleTests(SuiteBase):
             printed = [script.stdout.readline(), script.stdout.readline()]
             assert printed == ["8\n", "Problem negative\n"], script.stderr.read() if script.stderr else ""
             assert wait_until(lambda: note.exists() and bool(note.read_text()))
+            family = {int(note.read_text()), *children(script.pid)}
         finally:
             script.kill()
             script.stdout.close()
             script.wait()
-        if not self.lacks(Capability.end_with_script):
-            assert wait_until(lambda: not is_running(int(note.read_text())))
+        try:
+            if not self.lacks(Capability.end_with_script):
+                assert wait_until(lambda: not any(map(is_running, family)))
+        finally:
+            kill(family)
