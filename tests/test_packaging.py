@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-import estimate_properties
 import protocols
 import workflow_backends
 from workflow_backends.discovery import ENTRY_POINT_GROUP, OWN_BACKENDS
@@ -21,7 +20,7 @@ _ROOT = Path(__file__).parents[1]
 _PROJECT = tomllib.loads((_ROOT / "pyproject.toml").read_text())["project"]
 _MODULES = sorted(
     module.name
-    for package in (workflow_backends, protocols, estimate_properties)
+    for package in (workflow_backends, protocols)
     for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
 )
 _ENGINES = [
@@ -112,7 +111,7 @@ def test_importing_starts_no_thread_and_opens_no_socket() -> None:
     assert run.stdout.strip() == "1"
 
 
-@pytest.mark.parametrize("package", ["workflow_backends", "protocols", "estimate_properties"])
+@pytest.mark.parametrize("package", ["workflow_backends", "protocols"])
 def test_no_module_is_much_longer_than_300_lines_or_validates_by_assert(package: str) -> None:
     for path in (_ROOT / package).rglob("*.py"):
         lines = path.read_text(encoding="utf-8").splitlines()

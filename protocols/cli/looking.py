@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from estimate_properties.exits import Exit, reporting, say
 from protocols.calculations.calculation import kept_calculation
+from protocols.cli.exits import Exit, reporting, say
 from protocols.errors import InputError
 from protocols.progress import describe_summary
 from protocols.properties.base import Property

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import typer
 
-from estimate_properties.exits import Exit, reporting, say
 from protocols.analysis.statistics import Status
 from protocols.calculations.calculation import Calculation, kept_calculation, read_calculation
+from protocols.cli.exits import Exit, reporting, say
 from protocols.errors import DirectoryLockedError
 from protocols.estimate import estimate
 from protocols.export import result_record

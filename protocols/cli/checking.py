@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from estimate_properties.exits import reporting, say
 from protocols.calculations.calculation import read_calculation
 from protocols.calculations.plan import plan_of
+from protocols.cli.exits import reporting, say
 from protocols.errors import InputError
 from workflow_backends.parsl_engine.cluster import ParslQueueBackend
 

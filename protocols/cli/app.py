@@ -35,7 +35,7 @@ def run(
     json: _Json = False,
 ) -> None:
     """Run a calculation; a second time, it goes on."""
-    from estimate_properties.running import run_file  # noqa: PLC0415
+    from protocols.cli.running import run_file  # noqa: PLC0415
 
     run_file(file, directory, as_json=json)
 
@@ -47,7 +47,7 @@ def check(
     json: _Json = False,
 ) -> None:
     """Check a calculation and show its plan; runs nothing."""
-    from estimate_properties.checking import check_file  # noqa: PLC0415
+    from protocols.cli.checking import check_file  # noqa: PLC0415
 
     check_file(file, speed=speed, as_json=json)
 
@@ -60,7 +60,7 @@ def status(
     json: _Json = False,
 ) -> None:
     """Show where a run stands, while it goes on or after."""
-    from estimate_properties.looking import show_status  # noqa: PLC0415
+    from protocols.cli.looking import show_status  # noqa: PLC0415
 
     show_status(directory, everything=everything, watch=watch, as_json=json)
 
@@ -68,7 +68,7 @@ def status(
 @app.command(epilog="Example: estimate-properties resume water")
 def resume(directory: _Run, json: _Json = False) -> None:
     """Go on with a run from its directory alone."""
-    from estimate_properties.running import resume_run  # noqa: PLC0415
+    from protocols.cli.running import resume_run  # noqa: PLC0415
 
     resume_run(directory, as_json=json)
 
@@ -82,7 +82,7 @@ def report(
     json: _Json = False,
 ) -> None:
     """Write a page with results, plots and warnings."""
-    from estimate_properties.looking import make_report  # noqa: PLC0415
+    from protocols.cli.looking import make_report  # noqa: PLC0415
 
     make_report(directory, output, as_json=json)
 
@@ -90,7 +90,7 @@ def report(
 @app.command(epilog="Example: estimate-properties script water.yaml")
 def script(file: _File, json: _Json = False) -> None:
     """Print the job script for the scheduler; submits nothing."""
-    from estimate_properties.checking import show_script  # noqa: PLC0415
+    from protocols.cli.checking import show_script  # noqa: PLC0415
 
     show_script(file, as_json=json)
 

@@ -1,0 +1,1 @@
+"""The command line: its help appears before anything heavy is imported."""
