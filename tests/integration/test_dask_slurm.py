@@ -105,6 +105,18 @@ def test_a_cancelled_job_loses_nothing(slurm: Slurm, tmp_path: Path) -> None:
         assert future.result(60) == mark.read_text() != lost
 
 
+@pytest.mark.slow
+def test_a_task_with_no_time_left_for_it_runs_in_the_next_job(slurm: Slurm, tmp_path: Path) -> None:
+    def work(seconds: float) -> str:
+        time.sleep(seconds)
+        return os.environ["SLURM_JOB_ID"]
+
+    resources = QueueWorkerResources(wallclock_time_limit="0:01")
+    with DaskSlurmBackend(0, 1, resources, directory=tmp_path) as backend:
+        first = backend.submit_task(work, 12).result(60)
+        assert backend.options(time_limit=50).submit_task(work, 0).result(60) != first
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [

@@ -11,6 +11,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from workflow_backends.block import departure
 from workflow_backends.errors import InvalidResourcesError
 from workflow_backends.machine import RUN_VARIABLE, kill_marked, run_mark
 from workflow_backends.remote import run_here, take_result
@@ -27,6 +28,15 @@ _CALL_S = 3.0
 
 class _LostError(Exception):
     """Dask lost the worker, or forgot the task."""
+
+
+def _run_on_worker(call: bytes, prefix: bytes, ticket: tuple[Any, ...], mark: str) -> tuple[bool, bytes]:
+    """Run one task in a thread of a Dask worker, which closes when its job has no time for more."""
+    from distributed import get_worker  # noqa: PLC0415
+
+    worker = get_worker()
+    departure.announce_with(lambda: worker.loop.add_callback(worker.close_gracefully))
+    return run_here(call, prefix, ticket, mark)
 
 
 class _Task(NamedTuple):
@@ -116,7 +126,7 @@ class ClientEngine:
         large = sum(len(task.prefix) + len(task.call) for task in tasks) > _LARGE
         with dask.config.set(quiet) if large else contextlib.nullcontext():
             return self._client.map(  # type: ignore[no-any-return]
-                run_here,
+                _run_on_worker,
                 [task.call for task in tasks],
                 [task.prefix for task in tasks],
                 [tuple(task.ticket) for task in tasks],
