@@ -35,6 +35,7 @@ def slurm() -> Iterator[Slurm]:
         with Slurm(place) as started, pytest.MonkeyPatch.context() as patch:
             for name, value in started.environment.items():
                 patch.setenv(name, value)
+            patch.setattr("workflow_backends.dask_engine.jobs._LOOK_S", 1.0)
             yield started
             assert started.queue() == []
     finally:
