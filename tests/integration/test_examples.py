@@ -1,5 +1,7 @@
 """Every example runs with --fast, prints what it promises, and goes on from its directory."""
 
+import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -7,11 +9,67 @@ from pathlib import Path
 import pytest
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+NUMBER = r"-?\d[\d.e-]* \+/- \d[\d.e-]*"
+# What the first lines of each look like, as its docstring shows them.
+SHOWN = {
+    "07_submit_functions.py": [
+        "14 squared is 196, the sum of two results 212",
+        r"squares in order: \[0, 1, 4, 9, 16\]",
+        "each worker may use 1 thread",
+        r"time limit: task 'too slow' \(number 10\): .* time limit of 0.2 s",
+        "cancelled: True",
+    ],
+    "08_enthalpy_of_vaporization.py": [
+        f"EnthalpyOfVaporization of O at 298.15 K, 1 atm: {NUMBER} kJ/mol .*",
+        f"Density of O at 298.15 K, 1 atm: {NUMBER} g/mL .*",
+        "measured: .*",
+    ],
+    "09_dielectric_constant.py": [
+        f"DielectricConstant of O at 298.15 K, 1 atm: {NUMBER} .*",
+        r"status: not converged, rounds of each replica: \(2, 2\)",
+    ],
+    "10_mixing.py": [
+        f"EnthalpyOfMixing of 0.2 CCO \\+ 0.8 O at 298.15 K, 1 atm: {NUMBER} kJ/mol .*",
+        f"ExcessMolarVolume of 0.2 CCO \\+ 0.8 O at 298.15 K, 1 atm: {NUMBER} cm³/mol .*",
+        "measured: .*",
+    ],
+    "11_solvation_free_energy.py": [
+        f"SolvationFreeEnergy of CCO in O at 298.15 K, 1 atm: {NUMBER} kJ/mol .*",
+        "measured: .*",
+    ],
+    "12_asyncio_sweep.py": [f"Density of \\[Ar\\] at \\d+ K, 10 bar: {NUMBER} g/mL.*"] * 5,
+    "13_interrupt_and_resume.py": [
+        r".*: \d+ finished, .*; nobody drives it",
+        "the same command again:",
+        "EnthalpyOfVaporization of O .*",
+        "Density of O .*",
+        "measured: .*",
+        r"\d+ of \d+ finished protocols were kept as they were",
+        r".*: \d+ finished; nobody drives it",
+    ],
+    "15_two_gpus.py": [
+        "a worker sees CUDA_VISIBLE_DEVICES=0",
+        "a worker sees CUDA_VISIBLE_DEVICES=1",
+        f"Density of O at 298.15 K, 1 atm: {NUMBER} g/mL .*",
+        "platform: CPU, .* ns/day for each of the replicas",
+    ],
+    "18_data_set.py": [
+        *["Density of O .*", "    measured: 0.997.*", "EnthalpyOfVaporization of O .*", "    measured: 44.*"],
+        *[
+            "IsobaricHeatCapacity of O .*",
+            "    measured: 75.*",
+            "ThermalExpansion of O .*",
+            "    measured: .*",
+        ],
+        *["Density: off by .* g/mL", "EnthalpyOfVaporization: off by .* kJ/mol"],
+        *["IsobaricHeatCapacity: off by .*", "ThermalExpansion: off by .*"],
+    ],
+}
 
 
-def run(script, directory):
+def run(script, directory, *more):
     return subprocess.run(
-        [sys.executable, str(EXAMPLES / script), "--fast", "--directory", str(directory)],
+        [sys.executable, str(EXAMPLES / script), "--fast", "--directory", str(directory), *more],
         capture_output=True,
         text=True,
         check=False,
@@ -51,6 +109,42 @@ def test_files_of_other_programs_are_used_as_they_are(tmp_path, script, name):
     assert ran.stdout.startswith(name)
     assert "standard error: " in ran.stdout
     assert ran.stderr == ""
+
+
+@pytest.mark.parametrize("script", SHOWN)
+def test_an_example_prints_what_its_docstring_shows(tmp_path, script):
+    ran = run(script, tmp_path / "run")
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stderr == ""
+    lines = ran.stdout.splitlines()
+    assert len(lines) == len(SHOWN[script]), ran.stdout
+    for line, shape in zip(lines, SHOWN[script], strict=True):
+        assert re.fullmatch(shape, line), line
+
+
+@pytest.mark.parametrize("script", SHOWN)
+def test_a_docstring_shows_lines_of_these_shapes(script):
+    text = ast.get_docstring(ast.parse((EXAMPLES / script).read_text()))
+    shown = [line[4:] for line in text.splitlines() if line.startswith("    ") and line.strip() != "..."]
+    assert shown
+    shapes = [shape.replace("0.2 s", "1 s") for shape in SHOWN[script]]
+    for line in shown:
+        assert any(re.fullmatch(shape, line) for shape in shapes), line
+
+
+def test_the_job_of_the_slurm_example_is_shown_without_a_scheduler(tmp_path):
+    ran = run("14_slurm.py", tmp_path / "run", "--print-job", "--partition", "debug", "--account", "chem-12")
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.startswith("#!/bin/bash\n#SBATCH")
+    for option in ("--partition=debug", "--account=chem-12", "--cpus-per-task=1", "--time=01:00:00"):
+        assert f"#SBATCH {option}\n" in ran.stdout
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_table_of_examples_lists_all():
+    listed = re.findall(r"^\| \[(\d\d)\]\((\S+)\) \|", (EXAMPLES / "README.md").read_text(), re.MULTILINE)
+    assert [name for _, name in listed] == sorted(path.name for path in EXAMPLES.glob("*.py"))
+    assert all(name.startswith(number) for number, name in listed)
 
 
 def test_one_script_gives_all_properties_of_water(tmp_path):
