@@ -69,8 +69,11 @@ class TestConformance(BackendConformance):
             yield
         assert cluster.queue() == []
 
+    def make_resources(self, **resources: Any) -> QueueWorkerResources:
+        return QueueWorkerResources(**resources)
+
     def make_backend(self, workers: int = 2, **resources: Any) -> ParslSlurmBackend:
-        owned = QueueWorkerResources(**resources)
+        owned = self.make_resources(**resources)
         return ParslSlurmBackend(0, workers, owned, directory=tempfile.gettempdir())
 
 

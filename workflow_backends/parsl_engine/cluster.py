@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workflow_backends.backend import CalculationBackend
-from workflow_backends.engine import Capability, Engine, Pool
+from workflow_backends.engine import Engine, Pool
 from workflow_backends.errors import EngineError, InvalidResourcesError
 from workflow_backends.machine import RUN_VARIABLE, import_variables, memory_variables, run_mark
 from workflow_backends.parsl_engine.engine import OwnKernelEngine
@@ -83,8 +83,6 @@ class ParslQueueBackend(CalculationBackend):
     InvalidResourcesError
         A value that is not allowed, by its name; nothing was started.
     """
-
-    cannot = frozenset({Capability.pools})
 
     def __init__(
         self,

@@ -30,6 +30,10 @@ class SuiteBase:
         """Return a backend that is not started, with as many workers, each with such ComputeResources."""
         raise NotImplementedError("make_backend: say how to make your backend")
 
+    def make_resources(self, **resources: Any) -> ComputeResources:
+        """Return what a worker of yours owns; of a class of your own if the backend asks for one."""
+        return ComputeResources(**resources)
+
     def make_pools(self, pools: Mapping[str, tuple[int, ComputeResources]]) -> CalculationBackend:
         """Return a backend with these pools; by default the constructor of `make_backend`'s takes them."""
         kind: Any = type(self.make_backend())

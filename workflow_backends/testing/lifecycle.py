@@ -114,7 +114,7 @@ class LifecycleTests(SuiteBase):
         assert (resources.number_of_threads, threads) == (2, "2")
 
     def test_tasks_go_to_the_pool_that_has_what_they_need(self) -> None:
-        plain, reference = ComputeResources(), ComputeResources(platform="Reference")
+        plain, reference = self.make_resources(), self.make_resources(platform="Reference")
         pools = {"plain": (1, plain), "reference": (1, reference)}
 
         def where(available_resources: ComputeResources) -> Any:
