@@ -28,6 +28,10 @@ class ModelInputs(griffe.Extension):
                 item.docstring.value = _CODE_OR_ANGLE.sub(
                     lambda found: found[1] or "&lt;", item.docstring.value
                 )
+        for kind in _objects(pkg):
+            if isinstance(kind, griffe.Class) and kind.docstring is not None and _is_enumeration(kind):
+                values = ", ".join(f"``{item.value}``" for item in kind.attributes.values())
+                kind.docstring.value += f"\n\nIts values: {values}."
         models = [item for item in _objects(pkg) if isinstance(item, griffe.Class) and _is_plain_model(item)]
         for model in models:
             constructor = griffe.Function("__init__", parameters=griffe.Parameters(*_inputs(model)))
@@ -39,6 +43,10 @@ def _objects(item: griffe.Object) -> Iterator[griffe.Object]:
     for member in item.members.values():
         if not member.is_alias:
             yield from _objects(member)
+
+
+def _is_enumeration(item: griffe.Class) -> bool:
+    return any(str(base).endswith("Enum") for base in item.bases)
 
 
 def _is_plain_model(item: griffe.Class) -> bool:

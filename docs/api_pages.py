@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import Any
 
 DOCS = Path(__file__).parent
-_EXPORTS = {"protocols": "protocols/__init__.pyi", "workflow_backends": "workflow_backends/__init__.py"}
+_PACKAGES = ("protocols", "workflow_backends")
 _LINE = re.compile(r"<!-- names in ([\w.]+) -->")
 
 
 def public_names() -> dict[str, str]:
     """Return the public names, such as ``protocols.Density``, and the module that defines each."""
     found = {}
-    for package, file in _EXPORTS.items():
-        for node in ast.parse((DOCS.parent / file).read_text()).body:
+    for package in _PACKAGES:
+        for node in ast.parse((DOCS.parent / package / "__init__.pyi").read_text()).body:
             if isinstance(node, ast.ImportFrom):
                 module = f"{package}.{node.module}" if node.level else str(node.module)
                 names = [alias.name for alias in node.names if not alias.name.startswith("_")]
