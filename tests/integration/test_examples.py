@@ -53,6 +53,15 @@ SHOWN = {
         f"Density of O at 298.15 K, 1 atm: {NUMBER} g/mL .*",
         "platform: CPU, .* ns/day for each of the replicas",
     ],
+    "16_custom_protocol.py": [
+        f"CohesiveEnergyDensity of O at 298.15 K, 1 atm: {NUMBER} MPa .*",
+        "measured: 2298 MPa",
+    ],
+    "17_custom_backend.py": [
+        f"Density of \\[Ar\\] at 90 K, 1 bar: {NUMBER} g/mL.*",
+        r"\.\. +\[100%\]",
+        r"2 passed, \d+ deselected in .*",
+    ],
     "18_data_set.py": [
         *["Density of O .*", "    measured: 0.997.*", "EnthalpyOfVaporization of O .*", "    measured: 44.*"],
         *[
@@ -145,6 +154,14 @@ def test_the_table_of_examples_lists_all():
     listed = re.findall(r"^\| \[(\d\d)\]\((\S+)\) \|", (EXAMPLES / "README.md").read_text(), re.MULTILINE)
     assert [name for _, name in listed] == sorted(path.name for path in EXAMPLES.glob("*.py"))
     assert all(name.startswith(number) for number, name in listed)
+
+
+def test_the_docs_show_the_backend_of_the_example():
+    def classes(text):
+        return re.search(r"^class ThreadsEngine.*?(?=^(?:if|def) )", text, re.MULTILINE | re.DOTALL)[0]
+
+    page, example = EXAMPLES.parent / "docs" / "backends.md", EXAMPLES / "17_custom_backend.py"
+    assert classes(page.read_text()) == classes(example.read_text())
 
 
 def test_one_script_gives_all_properties_of_water(tmp_path):
