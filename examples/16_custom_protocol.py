@@ -6,7 +6,7 @@ simulated once although both need it. About ten minutes on two cores.
 
 Expected output with --fast, which is far too short for numbers worth anything, and says so:
 
-    CohesiveEnergyDensity of O at 298.15 K, 1 atm: 2259 +/- 20 MPa (too short: liquid: 6 effective samples ...)
+    CohesiveEnergyDensity of O at 298.15 K, 1 atm: 2259 +/- 20 MPa (too short: liquid: 6 effective ...)
     measured: 2298 MPa
 """
 
