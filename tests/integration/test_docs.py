@@ -87,6 +87,11 @@ def test_the_page_of_validation_shows_its_records() -> None:
     assert pages["page"](text) == text
 
 
+def test_the_picture_of_the_layers_is_what_its_script_draws() -> None:
+    script = _ROOT / "docs" / "pictures" / "architecture.py"
+    assert script.with_suffix(".svg").read_text() == runpy.run_path(str(script))["draw"]()
+
+
 @pytest.mark.parametrize(
     "module", [protocols.errors, workflow_backends.errors], ids=lambda module: module.__name__
 )
