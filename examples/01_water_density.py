@@ -1,6 +1,13 @@
 """Density of liquid TIP3P water at 298.15 K and 1 atm, on two local workers, in about four minutes.
 
 Run it again with the same --directory, after any interruption, and it goes on where it stopped.
+
+Expected output with --fast, which is far too short for numbers worth anything, and says so:
+
+    Density of O at 298.15 K, 1 atm: 0.998 +/- 0.010 g/mL (too short: 10 effective samples of at least 50)
+    standard error: 0.0096 g/mL
+    published: 0.9848(13) g/mL
+    platform: CPU, 190.9 ns/day for each of the replicas
 """
 
 import argparse
@@ -29,7 +36,7 @@ FAST = SimulationSettings(
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--directory", default="water", help="where the run is kept (default: %(default)s)")
     parser.add_argument("--fast", action="store_true", help="a few seconds, to see that it runs")
     arguments = parser.parse_args()

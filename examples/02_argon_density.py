@@ -3,6 +3,13 @@
 Reduced temperature 1.0 and pressure 0.02495, that is 119.8 K and 10.453 bar; 500 atoms, cutoff 3 sigma,
 switched over the last tenth of a sigma so that forces and volume moves see the same potential.
 About three minutes on two local workers.
+
+Expected output with --fast, which is far too short for numbers worth anything, and says so:
+
+    Density of [Ar] at 119.8 K, 10.453 bar: 1.185 +/- 0.013 g/mL (too short: 10 effective samples of ...)
+    reduced density: 0.7054, standard error: 0.0079
+    published: 0.70094
+    platform: CPU, 910.1 ns/day for each of the replicas
 """
 
 import argparse
@@ -46,7 +53,7 @@ FAST = SimulationSettings(
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--directory", default="argon", help="where the run is kept (default: %(default)s)")
     parser.add_argument("--fast", action="store_true", help="a few seconds, to see that it runs")
     arguments = parser.parse_args()

@@ -2,6 +2,12 @@
 
 Needs AmberTools: pip install 'estimate-properties[gaff]'. About an hour on two local workers. Run it again
 with the same --directory, after any interruption, and it goes on where it stopped.
+
+Expected output with --fast, which is far too short for numbers worth anything:
+
+    Density of CCO at 298.15 K, 1 atm: 0.732 +/- 0.013 g/mL (too short: 5 effective samples of at ...)
+    EnthalpyOfVaporization of CCO at 298.15 K, 1 atm: 35.6 +/- 1.4 kJ/mol (too short: liquid: 5 ...)
+    experiment: 0.7857 g/mL, 42.3 kJ/mol
 """
 
 import argparse
@@ -38,7 +44,7 @@ FAST = SimulationSettings(
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--directory", default="ethanol", help="where the run is kept (default: %(default)s)")
     parser.add_argument("--fast", action="store_true", help="a few seconds, to see that it runs")
     arguments = parser.parse_args()

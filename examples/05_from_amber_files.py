@@ -1,6 +1,11 @@
 """Density of ethanol from Amber files of one molecule: GAFF2 with AM1-BCC charges, as tleap wrote them.
 
 256 molecules are packed; about half an hour on two local workers.
+
+Expected output with --fast, which is far too short for numbers worth anything:
+
+    Density of CCO at 298.15 K, 1 atm: 0.708 +/- 0.015 g/mL (too short: 5 effective samples of at least ...)
+    standard error: 0.015, measured: 0.7857
 """
 
 import argparse
@@ -25,7 +30,7 @@ FAST = SimulationSettings(
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--directory", default="ethanol", help="where the run is kept (default: %(default)s)")
     parser.add_argument("--fast", action="store_true", help="a few seconds, to see that it runs")
     arguments = parser.parse_args()

@@ -1,6 +1,11 @@
 """Density of SPC/E water from GROMACS files of a whole box, which is simulated as it is.
 
 216 molecules; about ten minutes on two local workers.
+
+Expected output with --fast, which is far too short for numbers worth anything:
+
+    Density of O at 300 K, 1 atm: 1.011 +/- 0.008 g/mL (too short: 6 effective samples of at least 50)
+    standard error: 0.0083, published: 0.9979
 """
 
 import argparse
@@ -32,7 +37,7 @@ FAST = SimulationSettings(
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--directory", default="spce", help="where the run is kept (default: %(default)s)")
     parser.add_argument("--fast", action="store_true", help="a few seconds, to see that it runs")
     arguments = parser.parse_args()

@@ -1,15 +1,15 @@
 """A run is killed on its way, and the same command goes on where it was: nothing that was done is lost.
 
-The run is example 08, in a process of its own. About ten minutes on two cores.
+The run is example 08, in a process of its own. About five minutes on two cores.
 
-Expected output with --fast:
+Expected output, beside progress:
 
-    resumed: 7 finished, 6 waiting; nobody drives it
+    resumed: 6 finished, 2 interrupted, 5 waiting; nobody drives it
     the same command again:
-    EnthalpyOfVaporization of O at 298.15 K, 1 atm: 43.5 +/- 0.4 kJ/mol (too short: liquid: 6 effective ...)
-    Density of O at 298.15 K, 1 atm: 0.992 +/- 0.016 g/mL (too short: 5 effective samples of at least 50 ...)
+    EnthalpyOfVaporization of O at 298.15 K, 1 atm: 42.62 +/- 0.06 kJ/mol
+    Density of O at 298.15 K, 1 atm: 0.986 +/- 0.002 g/mL
     measured: 44.0 kJ/mol, 0.997 g/mL
-    7 of 7 finished protocols were kept as they were
+    6 of 6 finished protocols were kept as they were
     resumed: 13 finished; nobody drives it
 """
 

@@ -2,12 +2,15 @@
 
 It is (enthalpy of vaporization - R T) times density, by molar mass; its root is Hildebrand's solubility
 parameter. The protocol is one small class. What comes before it is wired from properties that exist, and is
-simulated once although both need it. About ten minutes on two cores.
+simulated once although both need it. About five minutes on two cores, and two seconds in the
+directory of example 08, whose simulations these are.
 
-Expected output with --fast, which is far too short for numbers worth anything, and says so:
+Expected output, up to chance:
 
-    CohesiveEnergyDensity of O at 298.15 K, 1 atm: 2259 +/- 20 MPa (too short: liquid: 6 effective ...)
+    CohesiveEnergyDensity of O at 298.15 K, 1 atm: 2198 +/- 3 MPa
     measured: 2298 MPa
+
+With --fast it is far off, and says that it is too short.
 """
 
 import argparse
@@ -32,7 +35,7 @@ MEASURED = "2298 MPa"  # of real water
 GAS_CONSTANT = registry.Quantity(8.314462618, "J/mol/K")
 MOLAR_MASS = registry.Quantity(18.015, "g/mol")
 
-SETTINGS = SimulationSettings(number_of_molecules=256, equilibration_time="20 ps", production_time="200 ps")
+SETTINGS = SimulationSettings(number_of_molecules=256, equilibration_time="20 ps", production_time="100 ps")
 FAST = SimulationSettings(
     number_of_molecules=60,
     cutoff="0.55 nm",

@@ -1,15 +1,19 @@
 """TIP3P water against what was measured: every property of a data set, and how far off the model is.
 
 The data set is one of the package; a table of your own (CSV, JSON) or a ThermoML file does as well.
-About ten minutes on two cores.
+About five minutes on two cores, and three seconds in the directory of example 08, whose simulations
+these are.
 
-Expected output with --fast, which is far too short for numbers worth anything, and says so:
+Expected output; heat capacity and expansion would need longer runs, and say so:
 
-    Density of O at 298.15 K, 1.01325 bar: 0.992 +/- 0.016 g/mL (too short: 5 effective samples of at ...)
+    Density of O at 298.15 K, 1.01325 bar: 0.986 +/- 0.002 g/mL
         measured: 0.997047 g/ml, IAPWS-95; Wagner and Pruss, J. Phys. Chem. Ref. Data 31, 387 (2002)
+    EnthalpyOfVaporization of O at 298.15 K, 1.01325 bar: 42.62 +/- 0.06 kJ/mol
+        measured: 44.004 kJ/mol, CODATA key values; Cox, Wagman and Medvedev (1989), to the ideal gas
+    IsobaricHeatCapacity of O at 298.15 K, 1.01325 bar: 75 +/- 10 J/K/mol (too short: 50 effective ...)
     ...
-    Density: off by -0.00457 g/mL
-    EnthalpyOfVaporization: off by -0.518 kJ/mol
+    Density: off by -0.0106 g/mL
+    EnthalpyOfVaporization: off by -1.39 kJ/mol
     ...
 """
 
@@ -28,7 +32,7 @@ from workflow_backends import ComputeResources, MultiprocessingBackend
 
 CHEAP = {"Density", "EnthalpyOfVaporization", "IsobaricHeatCapacity", "ThermalExpansion"}
 
-SETTINGS = SimulationSettings(number_of_molecules=256, equilibration_time="20 ps", production_time="200 ps")
+SETTINGS = SimulationSettings(number_of_molecules=256, equilibration_time="20 ps", production_time="100 ps")
 FAST = SimulationSettings(
     number_of_molecules=60,
     cutoff="0.55 nm",

@@ -20,8 +20,8 @@ SHOWN = {
         "cancelled: True",
     ],
     "08_enthalpy_of_vaporization.py": [
-        f"EnthalpyOfVaporization of O at 298.15 K, 1 atm: {NUMBER} kJ/mol .*",
-        f"Density of O at 298.15 K, 1 atm: {NUMBER} g/mL .*",
+        f"EnthalpyOfVaporization of O at 298.15 K, 1 atm: {NUMBER} kJ/mol.*",
+        f"Density of O at 298.15 K, 1 atm: {NUMBER} g/mL.*",
         "measured: .*",
     ],
     "09_dielectric_constant.py": [
@@ -29,12 +29,12 @@ SHOWN = {
         r"status: not converged, rounds of each replica: \(2, 2\)",
     ],
     "10_mixing.py": [
-        f"EnthalpyOfMixing of 0.2 CCO \\+ 0.8 O at 298.15 K, 1 atm: {NUMBER} kJ/mol .*",
+        f"EnthalpyOfMixing of 0.2 CCO \\+ 0.8 O at 298.15 K, 1 atm: {NUMBER} kJ/mol.*",
         f"ExcessMolarVolume of 0.2 CCO \\+ 0.8 O at 298.15 K, 1 atm: {NUMBER} cm³/mol .*",
         "measured: .*",
     ],
     "11_solvation_free_energy.py": [
-        f"SolvationFreeEnergy of CCO in O at 298.15 K, 1 atm: {NUMBER} kJ/mol .*",
+        f"SolvationFreeEnergy of CCO in O at 298.15 K, 1 atm: {NUMBER} kJ/mol.*",
         "measured: .*",
     ],
     "12_asyncio_sweep.py": [f"Density of \\[Ar\\] at \\d+ K, 10 bar: {NUMBER} g/mL.*"] * 5,
@@ -50,11 +50,11 @@ SHOWN = {
     "15_two_gpus.py": [
         "a worker sees CUDA_VISIBLE_DEVICES=0",
         "a worker sees CUDA_VISIBLE_DEVICES=1",
-        f"Density of O at 298.15 K, 1 atm: {NUMBER} g/mL .*",
+        f"Density of O at 298.15 K, 1 atm: {NUMBER} g/mL.*",
         "platform: CPU, .* ns/day for each of the replicas",
     ],
     "16_custom_protocol.py": [
-        f"CohesiveEnergyDensity of O at 298.15 K, 1 atm: {NUMBER} MPa .*",
+        f"CohesiveEnergyDensity of O at 298.15 K, 1 atm: {NUMBER} MPa.*",
         "measured: 2298 MPa",
     ],
     "17_custom_backend.py": [
@@ -85,6 +85,11 @@ def run(script, directory, *more):
     )
 
 
+def only_progress(text):
+    """Tell whether there is nothing but progress, of a run that takes longer than half a minute here."""
+    return all(re.match(r"\d\d:\d\d:\d\d ", line) for line in text.splitlines())
+
+
 @pytest.mark.parametrize(
     ("script", "name"),
     [
@@ -98,7 +103,7 @@ def test_an_example_runs_and_runs_again_with_the_same_result(tmp_path, script, n
     assert first.stdout.startswith(name)
     for word in ("standard error: ", "published: ", "platform: CPU", "ns/day"):
         assert word in first.stdout
-    assert first.stderr == ""
+    assert only_progress(first.stderr)
     written = {path: path.stat().st_mtime_ns for path in (tmp_path / "run").rglob("result.json")}
     again = run(script, tmp_path / "run")
     assert again.stdout == first.stdout
@@ -117,14 +122,14 @@ def test_files_of_other_programs_are_used_as_they_are(tmp_path, script, name):
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.startswith(name)
     assert "standard error: " in ran.stdout
-    assert ran.stderr == ""
+    assert only_progress(ran.stderr)
 
 
 @pytest.mark.parametrize("script", SHOWN)
 def test_an_example_prints_what_its_docstring_shows(tmp_path, script):
     ran = run(script, tmp_path / "run")
     assert ran.returncode == 0, ran.stderr
-    assert ran.stderr == ""
+    assert only_progress(ran.stderr)
     lines = ran.stdout.splitlines()
     assert len(lines) == len(SHOWN[script]), ran.stdout
     for line, shape in zip(lines, SHOWN[script], strict=True):
@@ -148,6 +153,12 @@ def test_the_job_of_the_slurm_example_is_shown_without_a_scheduler(tmp_path):
     for option in ("--partition=debug", "--account=chem-12", "--cpus-per-task=1", "--time=01:00:00"):
         assert f"#SBATCH {option}\n" in ran.stdout
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("script", sorted(path.name for path in EXAMPLES.glob("*.py")))
+def test_every_docstring_says_what_to_expect(script):
+    text = ast.get_docstring(ast.parse((EXAMPLES / script).read_text()))
+    assert re.search(r"(Expected output|--print-job)[^\n]*(\n[^\n]+)*:\n\n    \S", text)
 
 
 def test_the_table_of_examples_lists_all():
