@@ -1,4 +1,4 @@
-"""TIP3P water against what was measured: every property of a data set, and how far off the model is.
+"""TIP3P water against what was measured: four properties of a data set, and how far off the model is.
 
 The data set is one of the package; a table of your own (CSV, JSON) or a ThermoML file does as well.
 About five minutes on two cores, and three seconds in the directory of example 08, whose simulations

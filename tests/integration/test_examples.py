@@ -161,6 +161,17 @@ def test_every_docstring_says_what_to_expect(script):
     assert re.search(r"(Expected output|--print-job)[^\n]*(\n[^\n]+)*:\n\n    \S", text)
 
 
+def test_the_slurm_example_estimates_as_the_first_does():
+    def estimated(script):
+        text = (EXAMPLES / script).read_text()
+        return re.findall(
+            r"^SETTINGS.*?^\)$|^ +\[density\] = estimate.*?^        \)$", text, re.MULTILINE | re.DOTALL
+        )
+
+    assert len(estimated("01_water_density.py")) == 2
+    assert estimated("14_slurm.py") == estimated("01_water_density.py")
+
+
 def test_the_table_of_examples_lists_all():
     listed = re.findall(r"^\| \[(\d\d)\]\((\S+)\) \|", (EXAMPLES / "README.md").read_text(), re.MULTILINE)
     assert [name for _, name in listed] == sorted(path.name for path in EXAMPLES.glob("*.py"))

@@ -299,15 +299,9 @@ def test_nothing_listens_beyond_this_machine(slurm: Slurm, tmp_path: Path) -> No
 
 
 def test_the_water_example_needs_another_backend_only(slurm: Slurm, tmp_path: Path) -> None:
-    text = (_ROOT / "examples" / "01_water_density.py").read_text()
-    text = text.replace("ParslLocalBackend", "ParslSlurmBackend").replace(
-        "number_of_workers=2, resources_per_worker=ComputeResources(", "0, 2, QueueWorkerResources("
-    )
-    text = text.replace("import ComputeResources,", "import QueueWorkerResources,")
-    script = tmp_path / "water.py"
-    script.write_text(text)
+    """Example 14 is example 01 with the backend, what a worker asks for and --print-job changed."""
     run = subprocess.run(
-        [sys.executable, script, "--fast", "--directory", "water"],
+        [sys.executable, _ROOT / "examples" / "14_slurm.py", "--fast", "--directory", "water"],
         cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": str(_ROOT)},
         capture_output=True,
