@@ -63,7 +63,7 @@ def main() -> int:
     for measurement, result in zip(chosen.measurements, found.results, strict=True):
         print(result)
         print(f"    measured: {measurement.value:~P}, {measurement.source}")
-    for comparison in found.comparisons:
+    for comparison in filter(lambda compared: compared.number, found.comparisons):  # of what has a value
         print(f"{comparison.property}: off by {comparison.bias} {comparison.unit}")
     return 1 if any(result.status is Status.failed for result in found.results) else 0
 
