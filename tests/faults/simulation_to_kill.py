@@ -10,7 +10,7 @@ from protocols.settings import DynamicsSettings, TransportSettings
 from protocols.state import ThermodynamicState
 from workflow_backends.resources import ComputeResources
 
-FRAMES, STEPS_A_FRAME, SEGMENTS = 240, 20, 12
+FRAMES, STEPS_A_FRAME, SEGMENTS = 240, 20, 6
 
 
 def transport(inputs: Path) -> OpenMMTransportSimulation:

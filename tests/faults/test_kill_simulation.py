@@ -21,7 +21,7 @@ from protocols.systems.parameterise import BuildOpenMMSystem
 from workflow_backends.resources import ComputeResources
 
 SCRIPT = Path(__file__).with_name("simulation_to_kill.py")
-FRAMES, STEPS_A_FRAME, SEGMENTS = 240, 20, 12
+FRAMES, STEPS_A_FRAME, SEGMENTS = 240, 20, 6
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def inputs(tmp_path_factory):
         BuildOpenMMSystem(
             coordinates_file=packed.coordinates_file,
             force_field=OpenMMForceField("argon.xml"),
-            interactions=InteractionSettings(cutoff="0.65 nm"),
+            interactions=InteractionSettings(cutoff="0.65 nm", switching_distance="0.55 nm"),
         ),
         home,
         resources,
