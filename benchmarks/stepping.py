@@ -55,8 +55,8 @@ def prepare(place: Path, resources: ComputeResources) -> tuple[Path, Path]:
 
 def bare_context(system_file: Path, state_file: Path, state: ThermodynamicState, resources: ComputeResources):
     """Return a Context as one would write it by hand."""
-    system = openmm.XmlSerializer.deserialize(system_file.read_text())
-    start = openmm.XmlSerializer.deserialize(state_file.read_text())
+    system = openmm.XmlSerializer.deserialize(system_file.read_text(encoding="utf-8"))
+    start = openmm.XmlSerializer.deserialize(state_file.read_text(encoding="utf-8"))
     temperature = state.temperature.to("kelvin").magnitude
     system.addForce(openmm.MonteCarloBarostat(state.pressure.to("bar").magnitude, temperature, 10))
     integrator = openmm.LangevinMiddleIntegrator(temperature, 1.0, 0.002)

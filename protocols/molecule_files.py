@@ -75,7 +75,7 @@ def _from_positions(file: Path, charge: int) -> Any:
     from rdkit.Chem import rdDetermineBonds  # noqa: PLC0415
 
     reader = app.PDBFile if file.suffix.lower() == ".pdb" else app.PDBxFile
-    read = reader(io.StringIO(file.read_text()))
+    read = reader(io.StringIO(file.read_text(encoding="utf-8")))
     rows = [
         f"{atom.element.symbol} {x:.6f} {y:.6f} {z:.6f}"
         for atom, (x, y, z) in zip(

@@ -92,7 +92,7 @@ def _of_driver(library: str, prefix: str, suffix: str, version: str) -> list[Dev
 
 def _version_in(file: Path) -> str:
     try:
-        match = re.search(r"\d+\.\d[\d.]*", file.read_text())
+        match = re.search(r"\d+\.\d[\d.]*", file.read_text(encoding="utf-8"))
     except OSError:
         return ""
     return match[0] if match else ""

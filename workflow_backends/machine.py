@@ -35,7 +35,7 @@ def available_cpus() -> int:
     except AttributeError:  # macOS has no affinity
         count = os.cpu_count() or 1
     with contextlib.suppress(OSError, ValueError):
-        quota, period = _CGROUP_CPU_MAX.read_text().split()
+        quota, period = _CGROUP_CPU_MAX.read_text(encoding="utf-8").split()
         if quota != "max":
             count = min(count, max(1, math.floor(int(quota) / int(period))))
     return count
@@ -88,7 +88,7 @@ def import_variables() -> dict[str, str]:
 def cpu_name() -> str:
     """Return what the processor calls itself."""
     with contextlib.suppress(OSError):
-        for line in _CPUINFO.open(errors="replace"):
+        for line in _CPUINFO.open(encoding="utf-8", errors="replace"):
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
@@ -98,5 +98,5 @@ def total_memory() -> int:
     """Return the memory that processes here may use together, in bytes, by the machine and its cgroup."""
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     with contextlib.suppress(OSError, ValueError):
-        total = min(total, int(_CGROUP_MEMORY_MAX.read_text()))
+        total = min(total, int(_CGROUP_MEMORY_MAX.read_text(encoding="utf-8")))
     return total

@@ -98,7 +98,7 @@ def _key(question: Answer, environment: Mapping[str, str]) -> str:
 @cache
 def _here() -> list[str]:
     """Return what else an answer holds for: the host since its start, Python and OpenMM."""
-    boot = _BOOT.read_text() if _BOOT.exists() else ""
+    boot = _BOOT.read_text(encoding="utf-8") if _BOOT.exists() else ""
     try:
         version = metadata.version("openmm")
     except metadata.PackageNotFoundError:

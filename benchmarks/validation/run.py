@@ -80,9 +80,11 @@ def _record(row: Row, result: PropertyResult) -> dict[str, Any]:
 
 def _keep(path: Path, name: str, entry: dict[str, Any]) -> None:
     """Put a group's entry into the file of all groups of one seed."""
-    kept = json.loads(path.read_text()) if path.exists() else {}
+    kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(dict(sorted((kept | {name: entry}).items())), indent=1) + "\n")
+    path.write_text(
+        json.dumps(dict(sorted((kept | {name: entry}).items())), indent=1) + "\n", encoding="utf-8"
+    )
 
 
 def main() -> None:

@@ -176,7 +176,7 @@ def _structure(liquid: SimulatedLiquid) -> Iterator[Check]:
 
 def _read(file: Path, groups: Sequence[Sequence[int]]) -> tuple[_Array, _Array]:
     """Return the centroids of molecules and the box vectors of a serialised State, in nanometres."""
-    state: Any = openmm.XmlSerializer.deserialize(file.read_text())
+    state: Any = openmm.XmlSerializer.deserialize(file.read_text(encoding="utf-8"))
     box = np.array(state.getPeriodicBoxVectors(asNumpy=True)._value)
     return centroids(np.array(state.getPositions(asNumpy=True)._value), groups), box
 

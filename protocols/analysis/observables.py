@@ -143,7 +143,7 @@ def _read_columns(
     file: Path, wanted: Sequence[str], rows: int | None = None
 ) -> tuple[NDArray[np.float64], list[str]]:
     """Return columns, shape (columns, frames), and their units; of the first rows only where so many."""
-    with file.open() as stream:
+    with file.open(encoding="utf-8") as stream:
         header = stream.readline().strip().split(",")
         columns = [column.rstrip(")").partition(" (") for column in header]
         names = [column for column, _, _ in columns]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator, model_validator
 
 from protocols.convergence import Limits
 from protocols.errors import InputError
@@ -98,6 +98,13 @@ class PropertyEntry(Model):
     state: _Names
     target: AnyQuantity | None = None
     reference: AnyQuantity | None = None
+
+    @field_validator("target", "reference", mode="before")
+    @classmethod
+    def _plain_number(cls, value: Any) -> Any:
+        """Take a number without a unit, as of a dielectric constant, for what it is."""
+        plain = isinstance(value, int | float) and not isinstance(value, bool)
+        return f"{value!r} dimensionless" if plain else value
 
     @builtins.property  # the name is that of a field
     def options(self) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import platform
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +25,22 @@ app = typer.Typer(
 _File = Annotated[Path, typer.Argument(metavar="FILE.yaml", help="The calculation.")]
 _Run = Annotated[Path, typer.Argument(metavar="DIR", help="The directory of a run.")]
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        versions = (f"{name} {metadata.version(name)}" for name in ("estimate-properties", "openmm"))
+        typer.echo(", ".join((*versions, f"Python {platform.python_version()}")))
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[  # answered before any command
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show versions and exit.")
+    ] = False,
+) -> None:
+    """Say nothing: the help is that of the application."""
 
 
 @app.command(epilog="Example: estimate-properties run water.yaml --directory water")

@@ -81,8 +81,8 @@ class Engine:
     ) -> None:
         self._choice = choice
         self._seed = seed
-        self._system = openmm.XmlSerializer.deserialize(system_file.read_text())
-        self._start = openmm.XmlSerializer.deserialize(state_file.read_text())
+        self._system = openmm.XmlSerializer.deserialize(system_file.read_text(encoding="utf-8"))
+        self._start = openmm.XmlSerializer.deserialize(state_file.read_text(encoding="utf-8"))
         self._temperature = float(state.temperature.to("kelvin").magnitude)
         self._timestep = float(dynamics.timestep.to("ps").magnitude)
         friction = float(dynamics.friction.to("1/ps").magnitude)

@@ -150,8 +150,8 @@ class NVEEngine:
         choice: PlatformChoice,
     ) -> None:
         self._plan, self._seed, self._temperature, self._choice = plan, seed, temperature, choice
-        system = openmm.XmlSerializer.deserialize(system_file.read_text())
-        self._start = openmm.XmlSerializer.deserialize(state_file.read_text())
+        system = openmm.XmlSerializer.deserialize(system_file.read_text(encoding="utf-8"))
+        self._start = openmm.XmlSerializer.deserialize(state_file.read_text(encoding="utf-8"))
         self._barostat = stress_barostat(temperature)
         system.addForce(self._barostat)
         self._langevin = openmm.LangevinMiddleIntegrator(temperature, friction, plan.timestep_ps)

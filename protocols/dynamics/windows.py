@@ -135,7 +135,7 @@ def read_energies(files: Sequence[Path]) -> tuple[NDArray[np.float64], NDArray[n
 
 
 def _read_table(file: Path) -> NDArray[np.float64]:
-    with file.open() as stream:
+    with file.open(encoding="utf-8") as stream:
         header = stream.readline().strip().split(",")
         states = [index for index, name in enumerate(header) if name.startswith("energy in state ")]
         if not states:

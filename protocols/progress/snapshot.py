@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from protocols.progress.forecast import Pace, share_reached
+from protocols.quantities import with_error
 from protocols.running.locking import LOCK_NAME
 from protocols.running.pace import PROGRESS_NAME
 from protocols.running.run import GraphRun
@@ -140,7 +141,7 @@ class Watcher:
 def _standing(summary: dict[str, Any]) -> Standing:
     value, error, target = (summary.get(name) for name in ("value", "standard_error", "target"))
     unit = summary.get("unit", "").replace("dimensionless", "")
-    text = "" if value is None else f"{value:.5g}" + ("" if error is None else f" +/- {error:.2g}")
+    text = "" if value is None else f"{value:.5g}" if error is None else with_error(value, error)
     return Standing(
         summary["property"],
         summary["status"],

@@ -172,7 +172,7 @@ def curves_of(run: RunReading, label: str) -> list[Curve]:
 
 
 def _curve(file: Path) -> Curve:
-    with file.open() as stream:
+    with file.open(encoding="utf-8") as stream:
         header = next(csv.reader(stream))
         x, y, errors = np.loadtxt(stream, delimiter=",", ndmin=2).T[:3]
     return Curve(header[1], header[0], x, y, errors)

@@ -75,7 +75,7 @@ class Holder:
 def _this_process(pid: int) -> tuple[str, str, str, int, float]:
     """Return host, boot, namespace, id and start of this process, which a fork changes."""
     boot_id, namespace = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
-    boot = boot_id.read_text().strip() if boot_id.exists() else f"{psutil.boot_time():.0f}"
+    boot = boot_id.read_text(encoding="utf-8").strip() if boot_id.exists() else f"{psutil.boot_time():.0f}"
     container = str(namespace.readlink()) if namespace.is_symlink() else ""
     return socket.gethostname(), boot, container, pid, _start_of(pid) or 0.0
 
@@ -89,7 +89,7 @@ def _start_of(pid: int) -> float | None:
         except psutil.NoSuchProcess:
             return None
     try:
-        state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+        state, *fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(") ")[2].split()
     except OSError:
         return math.nan if _exists(pid) else None
     return None if state in "ZX" else int(fields[18]) / os.sysconf("SC_CLK_TCK")

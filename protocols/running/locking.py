@@ -229,7 +229,7 @@ def _read(path: Path) -> Holder | None:
 
 def _record_in(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(errors="replace"))
+        return json.loads(path.read_text(encoding="utf-8", errors="replace"))
     except (OSError, ValueError, RecursionError):
         return None
 

@@ -153,9 +153,9 @@ def _write_xyz(file: Path, molecule: Molecule) -> None:
         f"{symbol} {x:.6f} {y:.6f} {z:.6f}"
         for symbol, (x, y, z) in zip(symbols, molecule.positions * 10, strict=True)
     ]
-    file.write_text("\n".join([str(len(rows)), molecule.smiles, *rows]) + "\n")
+    file.write_text("\n".join([str(len(rows)), molecule.smiles, *rows]) + "\n", encoding="utf-8")
 
 
 def _read_xyz(file: Path) -> NDArray[np.float64]:
-    rows = [line.split()[1:4] for line in file.read_text().splitlines()[2:] if line.strip()]
+    rows = [line.split()[1:4] for line in file.read_text(encoding="utf-8").splitlines()[2:] if line.strip()]
     return np.array(rows, dtype=np.float64) / 10

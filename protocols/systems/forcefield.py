@@ -107,7 +107,8 @@ class OpenMMForceField(ParameterSource):
         problem = _problem_with(self, smiles)
         if problem is not None:
             raise InputError(
-                f"force_field: {self} does not cover {smiles} ({problem}); add a file with its residue"
+                f"force_field: {self} does not cover {smiles} ({problem}); add a file with its residue, "
+                "or take GaffForceField or SmirnoffForceField, which need its SMILES only"
             )
 
     def parameterised(

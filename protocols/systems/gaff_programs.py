@@ -115,7 +115,9 @@ def _check_structure(molecule: Molecule, file: Path) -> None:
     """Refuse charges of another molecule: in vacuum AM1 lets protons of zwitterions move."""
     from rdkit import Chem  # noqa: PLC0415
 
-    rows = [line for line in file.read_text().splitlines() if line.startswith(("ATOM", "HETATM"))]
+    rows = [
+        line for line in file.read_text(encoding="utf-8").splitlines() if line.startswith(("ATOM", "HETATM"))
+    ]
     positions = np.array([[float(row[start : start + 8]) for start in (30, 38, 46)] for row in rows])
     table = Chem.GetPeriodicTable()
     radii = np.array([table.GetRcovalent(number) for number in molecule.elements])
@@ -134,12 +136,12 @@ def _check_structure(molecule: Molecule, file: Path) -> None:
 
 def _spread_rounding(mol2: Path, net: int) -> None:
     """Make the charges sum to the net charge: sqm rounds to 0.001 e, which would charge a box of hundreds."""
-    before, mark, rest = mol2.read_text().partition("@<TRIPOS>ATOM\n")
+    before, mark, rest = mol2.read_text(encoding="utf-8").partition("@<TRIPOS>ATOM\n")
     table, end, after = rest.partition("@<TRIPOS>BOND")
     rows = [line.rsplit(maxsplit=1) for line in table.splitlines()]
     excess = (math.fsum(float(charge) for _, charge in rows) - net) / len(rows)
     table = "".join(f"{row}  {float(charge) - excess:.8f}\n" for row, charge in rows)
-    mol2.write_text(before + mark + table + end + after)
+    mol2.write_text(before + mark + table + end + after, encoding="utf-8")
 
 
 def _check_parameters(molecule: Molecule, files: GaffFiles, parameter_set: str) -> None:
@@ -161,5 +163,5 @@ def _check_parameters(molecule: Molecule, files: GaffFiles, parameter_set: str) 
 
 
 def _atom_types(mol2: Path) -> list[str]:
-    atoms = mol2.read_text().partition("@<TRIPOS>ATOM\n")[2].partition("@<TRIPOS>")[0]
+    atoms = mol2.read_text(encoding="utf-8").partition("@<TRIPOS>ATOM\n")[2].partition("@<TRIPOS>")[0]
     return [line.split()[5] for line in atoms.splitlines()]

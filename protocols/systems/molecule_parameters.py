@@ -145,5 +145,5 @@ class AssignGaffParameters(Protocol):
 
 
 def _sqm_version(log: Path) -> str:
-    found = re.search(r"SQM VERSION (\S+)", log.read_text(errors="replace"))
+    found = re.search(r"SQM VERSION (\S+)", log.read_text(encoding="utf-8", errors="replace"))
     return f"sqm {found[1] if found else 'of unknown version'}, AM1-BCC"

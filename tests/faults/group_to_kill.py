@@ -16,7 +16,7 @@ class Add(Protocol):
         total: int
 
     def execute(self, directory, available_resources):
-        with Path(self.log).open("a") as file:
+        with Path(self.log).open("a", encoding="utf-8") as file:
             file.write(f"add {self.value}\n")
         return self.Outputs(total=self.value + 1)
 
@@ -29,7 +29,7 @@ class Sum(Protocol):
         total: int
 
     def execute(self, directory, available_resources):
-        with Path(self.log).open("a") as file:
+        with Path(self.log).open("a", encoding="utf-8") as file:
             file.write(f"sum {' '.join(map(str, self.values))}\n")
         if self.values == (1, 2, 3) and not (directory / "died").exists():
             (directory / "died").touch()

@@ -92,7 +92,7 @@ def _content(path: Path) -> Any:
     if path.name in _TELLS_TIMES:
         return None
     if path.name in {"result.json", "segment.json"}:
-        data = json.loads(path.read_text())
+        data = json.loads(path.read_text(encoding="utf-8"))
         return [_without_times(data), _without_times(data.get("outputs", {}))]
     return path.read_bytes()
 

@@ -187,7 +187,7 @@ def test_nothing_outlives_a_script_that_was_killed(place: Path, end: signal.Sign
     script = _script(_SLEEPER + "time.sleep(1000)", place, TMPDIR=str(place))
     assert script.stdout is not None
     assert script.stdout.readline().strip() == "ready"
-    assert len(_ours(place)) >= 4  # the guard, the pool and two workers
+    assert wait_until(lambda: len(_ours(place)) >= 4, 15)  # the guard, the pool and two workers
     script.send_signal(end)
     script.wait(5)
     assert wait_until(lambda: not _ours(place), 15), _ours(place)

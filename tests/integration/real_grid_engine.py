@@ -218,5 +218,7 @@ def _changed(text: str, settings: dict[str, str]) -> str:
 
 
 def _names_of_loopback() -> list[str]:
-    lines = (line.split("#")[0].split() for line in Path("/etc/hosts").read_text().splitlines())
+    lines = (
+        line.split("#")[0].split() for line in Path("/etc/hosts").read_text(encoding="utf-8").splitlines()
+    )
     return [name for line in lines if line and line[0].startswith("127.") for name in line[1:]]

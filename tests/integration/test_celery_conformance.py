@@ -82,19 +82,19 @@ def test_workers_that_the_user_started_serve_one_backend_after_the_other(
 
 
 def _work_until_second_try(tries: Path) -> int:
-    with tries.open("a") as lines:
+    with tries.open("a", encoding="utf-8") as lines:
         lines.write(f"{os.getppid()}\n")
-    if len(tries.read_text().splitlines()) == 1:
+    if len(tries.read_text(encoding="utf-8").splitlines()) == 1:
         time.sleep(600)
     return os.getppid()
 
 
 def _kill_first(tries: Path) -> int:
     deadline = time.monotonic() + 60
-    while not tries.exists() or not tries.read_text():
+    while not tries.exists() or not tries.read_text(encoding="utf-8"):
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    first = int(tries.read_text())
+    first = int(tries.read_text(encoding="utf-8"))
     os.kill(first, signal.SIGKILL)
     return first
 

@@ -168,7 +168,7 @@ def test_a_device_error_moves_a_task_to_another_worker(tmp_path: Path) -> None:
 
         log = sys.argv[3]  # which is named after Parsl's worker
         if not Path(file).exists():
-            Path(file).write_text(log)
+            Path(file).write_text(log, encoding="utf-8")
             raise DeviceError("the GPU fell off the bus")
         return log
 

@@ -33,9 +33,9 @@ def _config(place: Path, **settings: Any) -> parsl.Config:
 
 
 def _count(file: Path) -> int:
-    with file.open("a") as lines:
+    with file.open("a", encoding="utf-8") as lines:
         lines.write(f"{os.getpid()}\n")
-    return len(file.read_text().splitlines())
+    return len(file.read_text(encoding="utf-8").splitlines())
 
 
 def test_a_running_kernel_stays_its_owners(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from protocols.settings import SimulationSettings, box_edge
          "switching_distance: 1 nm is not allowed; it must be less than the cutoff, 0.9 nm"),
         ({"output_interval": "1 fs"},
          "output_interval: 1 fs is not allowed; it must be at least the timestep, 2 fs"),
-        ({"cutof": "1 nm"}, "cutof: not an input of SimulationSettings; its inputs are"),
+        ({"cutof": "1 nm"}, "cutof: not an input of SimulationSettings (did you mean 'cutoff'?)"),
         ({"nve_time": "3 ps"},
          "nve_time: 3 ps is not allowed; it must be at least 20 times the displacement_interval, 0.2 ps"),
         ({"nve_time": "10 ps", "displacement_interval": "0.1 ps", "stress_interval": "0.6 ps"},

@@ -75,14 +75,14 @@ def test_the_text_of_a_job(scheduler: str, case: str) -> None:
 @pytest.mark.parametrize("path", sorted(_JOBS.glob("*.sh")), ids=lambda path: path.stem)
 def test_a_script_is_one_that_bash_can_read(path: Path) -> None:
     subprocess.run(["bash", "-n", path], check=True)
-    lines = path.read_text().splitlines()
+    lines = path.read_text(encoding="utf-8").splitlines()
     last_option = max(i for i, line in enumerate(lines) if line.startswith("#"))
     assert all(line.startswith("#") for line in lines[:last_option])  # a scheduler stops at the first command
 
 
 @pytest.mark.parametrize("path", sorted(_JOBS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_a_pod_requests_what_limits_it(path: Path) -> None:
-    [container] = yaml.safe_load(path.read_text())["spec"]["containers"]
+    [container] = yaml.safe_load(path.read_text(encoding="utf-8"))["spec"]["containers"]
     assert container["resources"]["requests"] == container["resources"]["limits"]
     subprocess.run(["bash", "-n", "-c", container["command"][2]], check=True)
 

@@ -143,7 +143,7 @@ class _LocalEngine(ClientEngine):
         deadline = time.monotonic() + _START_S
         while time.monotonic() < deadline:
             with contextlib.suppress(OSError, ValueError):  # not there yet, or half written
-                return str(json.loads(file.read_text())["address"])
+                return str(json.loads(file.read_text(encoding="utf-8"))["address"])
             if end := self._processes.end_of(_SCHEDULER):
                 raise EngineError(f"its scheduler ended {end}")
             time.sleep(_POLL_S)

@@ -46,7 +46,7 @@ def submit_job(scheduler: Scheduler, script: str, stem: Path) -> str:
     try:
         with record.open("wb") as answer:
             run = _run([*scheduler.submit], _SUBMIT_S, script=Path(f"{stem}.job"), answer=answer.fileno())
-        return _accepted(scheduler, run, record.read_text(errors="replace"))
+        return _accepted(scheduler, run, record.read_text(encoding="utf-8", errors="replace"))
     except SchedulerError:
         record.unlink()
         raise

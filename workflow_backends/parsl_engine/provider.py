@@ -91,5 +91,7 @@ def _status(exit_code: int | None, errors: Path) -> Any:
         return JobStatus(JobState.RUNNING)
     if exit_code == 0:
         return JobStatus(JobState.COMPLETED, exit_code=0)
-    last = (errors.read_text(errors="replace").strip().splitlines() if errors.exists() else [])[-1:]
+    last = (
+        errors.read_text(encoding="utf-8", errors="replace").strip().splitlines() if errors.exists() else []
+    )[-1:]
     return JobStatus(JobState.FAILED, " ".join([f"exit status {exit_code}", *last]), exit_code=exit_code)

@@ -76,9 +76,9 @@ def _die(how: str) -> None:
 
 
 def _count(file: Path) -> int:
-    with file.open("a") as lines:
+    with file.open("a", encoding="utf-8") as lines:
         lines.write("a try\n")
-    return len(file.read_text().splitlines())
+    return len(file.read_text(encoding="utf-8").splitlines())
 
 
 def _die_once(file: Path) -> str:

@@ -274,3 +274,17 @@ def test_a_plan_tells_what_is_shared(tmp_path):
     assert plan.seconds is None
     assert plan.bytes_on_disk > 1e5
     assert "sharing saves 4 more" in str(plan)
+
+
+def test_a_number_without_unit_is_one_of_a_property_without_unit(tmp_path):
+    text = "force_field: tip3p.xml\nsubstances: {w: O}\nstates: {s: {temperature: 300 K, pressure: 1 atm}}\n"
+    entry = "- {property: %s, substance: w, state: s, target: 2, reference: 78.4}\n"
+    good, bad = tmp_path / "good.yaml", tmp_path / "bad.yaml"
+    good.write_text(f"{text}properties:\n{entry % 'DielectricConstant'}")
+    calculation = read_calculation(good)
+    [(item, (reference, _))] = calculation.references.items()
+    assert (reference.magnitude, str(reference.units)) == (78.4, "dimensionless")
+    assert item.target.magnitude == 2
+    bad.write_text(f"{text}properties:\n{entry % 'Density'}")
+    with pytest.raises(CalculationFileError, match="g/mL"):
+        read_calculation(bad)

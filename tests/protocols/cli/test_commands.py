@@ -1,4 +1,5 @@
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -146,3 +147,10 @@ def test_a_backend_without_a_scheduler_has_no_script(argon):
     told = call("script", argon)
     assert told.exit_code == 2
     assert "type parsl-local has no job script" in told.stderr
+
+
+def test_the_version_names_what_a_report_of_an_error_needs():
+    run = subprocess.run(
+        [sys.executable, "-m", "protocols", "--version"], capture_output=True, text=True, check=True
+    )
+    assert re.fullmatch(r"estimate-properties \S+, openmm \S+, Python \S+\n", run.stdout)

@@ -194,7 +194,7 @@ class OnAnyDevice(OpenMMSimulation):
 
         first = Path(self.broken)
         if not first.exists():
-            first.write_text(str(os.getppid()))
+            first.write_text(str(os.getppid()), encoding="utf-8")
             choice = PlatformChoice("CUDA", {}, "", device="a GPU")
             error = DeviceFailedError(f"the GPU of {os.getpid()} fell off the bus")
             note_incident(directory, choice, error)

@@ -219,7 +219,7 @@ _WRONG = [
     ),
     (
         _document({"halve": _HALVE | {"typ": 2}}),
-        "protocols.group.protocols.halve: typ: not an input of ProtocolEntry; its inputs are type, version",
+        "protocols.group.protocols.halve: typ: not an input of ProtocolEntry (did you mean 'type'?)",
     ),
     (
         _document(_halve(value="3 K")),
@@ -293,7 +293,7 @@ _WRONG = [
     ),
     (
         _document(conditions=[_CONDITION | {"relations": 3}]),
-        "protocols.group.conditions[0]: relations: not an input of ConditionEntry; its inputs are output",
+        "protocols.group.conditions[0]: relations: not an input of ConditionEntry (did you mean 'relation'?)",
     ),
     (
         _document(conditions=[_CONDITION | {"relation": "below"}]),

@@ -88,7 +88,10 @@ def test_a_finished_graph_is_read_and_not_run(tmp_path):
 def test_unknown_outputs_and_inputs_are_refused_by_name():
     with pytest.raises(InputError, match="Scale has no output 'produkt'; its outputs are product"):
         _ = Scale(value=1).output.produkt
-    with pytest.raises(InputError, match="valu: not an input of Scale; its inputs are value, factor"):
+    with pytest.raises(
+        InputError,
+        match=r"valu: not an input of Scale .*'value'.*; its inputs are value, factor",
+    ):
         Scale(value=1, valu=2)
     with pytest.raises(InputError, match="value: 'x' is not allowed; it must be a valid number"):
         Scale(value="x")

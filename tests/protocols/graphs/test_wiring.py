@@ -231,7 +231,7 @@ def test_an_input_that_converts_takes_anything():
         @field_validator("value", mode="before")
         @classmethod
         def _read(cls, value):
-            return float(Path(value).read_text()) if isinstance(value, Path) else value
+            return float(Path(value).read_text(encoding="utf-8")) if isinstance(value, Path) else value
 
         def execute(self, directory, available_resources):
             return self.Outputs()

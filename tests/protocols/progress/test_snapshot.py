@@ -88,7 +88,7 @@ def test_it_counts_what_is_done_and_busy_and_reads_how_far_simulations_are(run, 
 def test_it_tells_each_property_beside_its_target(run):
     new = {"property": "Density of [Ar]", "round": 1, "status": "running", "value": None}
     first, second = looked(run, [SUMMARY, new]).properties
-    assert first.text == "Density of O: 0.98765 +/- 0.004 g/mL, target 0.002 (round 3, running)"
+    assert first.text == "Density of O: 0.988 +/- 0.004 g/mL, target 0.002 (round 3, running)"
     assert first.share == pytest.approx(0.25)
     assert second.text == "Density of [Ar]: round 1, running"
     assert second.share is None
