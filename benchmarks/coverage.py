@@ -171,7 +171,11 @@ def gas(runs: int) -> Iterable[Row]:
                 system_file=system_file, state_file=state_file, state=state, simulated_time="24 ps",
                 dynamics=dynamics, seed=seed,
             )  # fmt: skip
-            rows = execute_in(run, home / f"run-{seed}", here).observables_file.read_text().splitlines()
+            rows = (
+                execute_in(run, home / f"run-{seed}", here)
+                .observables_file.read_text(encoding="utf-8")
+                .splitlines()
+            )
             for part in (1, 6):
                 table = home / f"{seed}-{part}.csv"
                 table.write_text("\n".join(rows[: len(rows) // part]) + "\n")
@@ -264,12 +268,12 @@ def main() -> None:
     for part in arguments.parts:
         for row in todo[part]():
             print(json.dumps(row), flush=True)
-            known = json.loads(arguments.json.read_text()) if arguments.json.exists() else []
+            known = json.loads(arguments.json.read_text(encoding="utf-8")) if arguments.json.exists() else []
             arguments.json.write_text(json.dumps([*known, row], indent=0))
     if arguments.table:
-        print(table(json.loads(arguments.json.read_text())))
+        print(table(json.loads(arguments.json.read_text(encoding="utf-8"))))
     if arguments.plot is not None:
-        draw(json.loads(arguments.json.read_text()), arguments.plot)
+        draw(json.loads(arguments.json.read_text(encoding="utf-8")), arguments.plot)
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ def ours(directory: Path) -> float:
     with ParslSlurmBackend(
         0, 1, resources, setup_script_commands=[f"date +%s.%N > {note}"], directory=directory
     ) as backend:
-        return float(backend.submit_task(now).result()) - float(note.read_text())
+        return float(backend.submit_task(now).result()) - float(note.read_text(encoding="utf-8"))
 
 
 def bare(directory: Path) -> float:
@@ -53,7 +53,7 @@ def bare(directory: Path) -> float:
     config = Config(executors=[executor], run_dir=str(directory), initialize_logging=False)
     with DataFlowKernel(config) as kernel:
         called = python_app(now, data_flow_kernel=kernel)
-        return float(called().result()) - float(note.read_text())
+        return float(called().result()) - float(note.read_text(encoding="utf-8"))
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ EXAMPLE = Path(__file__).parents[1] / "examples" / "01_water_density.py"
 
 def seconds(directory: Path) -> float:
     """Wall-clock time of one protocol's execution."""
-    record = json.loads((directory / "provenance.json").read_text())
+    record = json.loads((directory / "provenance.json").read_text(encoding="utf-8"))
     times = (datetime.fromisoformat(record[name]) for name in ("finished", "started"))
     finished, started = times
     return (finished - started).total_seconds()
@@ -30,7 +30,10 @@ def seconds(directory: Path) -> float:
 
 def stepping(directory: Path) -> float:
     """Seconds that a simulation spent in OpenMM's steps and energies."""
-    return sum(json.loads(p.read_text())["seconds"] for p in (directory / "segments").glob("*/segment.json"))
+    return sum(
+        json.loads(p.read_text(encoding="utf-8"))["seconds"]
+        for p in (directory / "segments").glob("*/segment.json")
+    )
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ def public_names() -> dict[str, str]:
     """Return the public names, such as ``protocols.Density``, and the module that defines each."""
     found = {}
     for package in _PACKAGES:
-        for node in ast.parse((DOCS.parent / package / "__init__.pyi").read_text()).body:
+        for node in ast.parse((DOCS.parent / package / "__init__.pyi").read_text(encoding="utf-8")).body:
             if isinstance(node, ast.ImportFrom):
                 module = f"{package}.{node.module}" if node.level else str(node.module)
                 names = [alias.name for alias in node.names if not alias.name.startswith("_")]
@@ -39,7 +39,9 @@ def _where_shown(name: str, module: str) -> str:
 def names_by_place() -> dict[str, list[str]]:
     """Return the places that pages name, and the names that each shows, in alphabetical order."""
     pages = (DOCS / "reference").rglob("*.md")
-    shown: dict[str, list[str]] = {place: [] for page in pages for place in _LINE.findall(page.read_text())}
+    shown: dict[str, list[str]] = {
+        place: [] for page in pages for place in _LINE.findall(page.read_text(encoding="utf-8"))
+    }
     for name, module in sorted(public_names().items()):
         places = [place for place in shown if f"{module}.".startswith(f"{place}.")]
         shown[max(places, key=len)].append(_where_shown(name, module))

@@ -115,7 +115,7 @@ def run_status(directory: Path | str) -> RunStatus:
     """
     home = Path(directory).resolve()
     try:
-        lines = (home / INDEX_NAME).read_text().splitlines()
+        lines = (home / INDEX_NAME).read_text(encoding="utf-8").splitlines()
     except OSError as error:
         raise InputError(f"directory: {str(home)!r} holds no run: {error.strerror} ({INDEX_NAME})") from None
     holder = holder_of(home)

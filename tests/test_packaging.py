@@ -17,7 +17,7 @@ import workflow_backends
 from workflow_backends.discovery import ENTRY_POINT_GROUP, OWN_BACKENDS
 
 _ROOT = Path(__file__).parents[1]
-_PROJECT = tomllib.loads((_ROOT / "pyproject.toml").read_text())["project"]
+_PROJECT = tomllib.loads((_ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 _MODULES = sorted(
     module.name
     for package in (workflow_backends, protocols)
@@ -39,7 +39,7 @@ _SILENT = [name for name in _ENGINES if name != "pymbar"]  # which prints when i
 
 
 def test_the_conda_environment_is_in_step_with_the_package() -> None:
-    conda = yaml.safe_load((_ROOT / "environment.yml").read_text())
+    conda = yaml.safe_load((_ROOT / "environment.yml").read_text(encoding="utf-8"))
     assert conda["channels"] == ["conda-forge"]
     wanted = {"ambertools>=23.0", f"python{_PROJECT['requires-python']}", "pip", *_PROJECT["dependencies"]}
     assert set(conda["dependencies"]) == wanted
@@ -50,7 +50,7 @@ def test_the_backends_that_are_registered_are_those_that_are_known_without_an_in
 
 
 def test_the_changelog_knows_the_version_or_what_is_unreleased() -> None:
-    text = (_ROOT / "CHANGELOG.md").read_text()
+    text = (_ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert "## Unreleased" in text or f"## {workflow_backends.__version__}" in text
 
 

@@ -116,7 +116,7 @@ def _shared(question: Answer, environment: Mapping[str, str], file: Path | None)
             lock = stack.enter_context(file.with_suffix(".lock").open("w"))
             fcntl.flock(lock, fcntl.LOCK_EX)
             with contextlib.suppress(FileNotFoundError, ValueError):
-                known: Answer = json.loads(file.read_text())
+                known: Answer = json.loads(file.read_text(encoding="utf-8"))
                 return known
         except OSError:  # a full disk, or the run is being deleted: nobody shares
             return _run(question, environment)

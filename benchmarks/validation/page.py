@@ -15,7 +15,10 @@ _BEGIN, _END = "<!-- made of docs/validation/*.json by benchmarks/validation/pag
 
 def rounds() -> dict[str, dict[str, Any]]:
     """Return the records of each seed, by the name of its file."""
-    return {path.stem: json.loads(path.read_text()) for path in sorted((DOCS / "validation").glob("*.json"))}
+    return {
+        path.stem: json.loads(path.read_text(encoding="utf-8"))
+        for path in sorted((DOCS / "validation").glob("*.json"))
+    }
 
 
 def page(text: str) -> str:
@@ -95,7 +98,7 @@ def draw(path: Path) -> None:
 
 def main() -> None:
     """Write page and picture."""
-    PAGE.write_text(page(PAGE.read_text()))
+    PAGE.write_text(page(PAGE.read_text(encoding="utf-8")))
     draw(PICTURE)
 
 

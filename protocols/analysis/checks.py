@@ -150,7 +150,7 @@ def _density(liquid: SimulatedLiquid) -> Check:
 
 
 def _structure(liquid: SimulatedLiquid) -> Iterator[Check]:
-    system = openmm.XmlSerializer.deserialize(liquid.system_file.read_text())
+    system = openmm.XmlSerializer.deserialize(liquid.system_file.read_text(encoding="utf-8"))
     if not system.usesPeriodicBoundaryConditions():
         return
     groups = sorted(molecules(system))

@@ -96,7 +96,7 @@ class AverageFluctuations(Protocol):
         if self.state.pressure is None:
             raise InputError(f"state: no pressure; {self.response} needs one such as '1 atm'")
         formula = _FORMULAS[self.response]
-        system = openmm.XmlSerializer.deserialize(self.system_file.read_text())
+        system = openmm.XmlSerializer.deserialize(self.system_file.read_text(encoding="utf-8"))
         is_dielectric = self.response is Response.dielectric_constant
         if is_dielectric and not _has_dipole(system):
             _, interval = self._series([_VOLUME])

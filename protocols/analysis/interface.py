@@ -80,7 +80,7 @@ def _profile(files: Sequence[Path]) -> NDArray[np.float64]:
     """Return the density in slices along z, shape (frames, slices)."""
     tables = []
     for file in files:
-        with file.open() as stream:
+        with file.open(encoding="utf-8") as stream:
             header = stream.readline().split(",")
             first = header.index("density 1 (g/mL)")
             columns = range(first, first + DensityProfile.slices)

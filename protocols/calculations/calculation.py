@@ -120,7 +120,7 @@ def kept_calculation(directory: Path | str) -> Calculation:
     """
     home = Path(directory)
     try:
-        folder = Path(json.loads((home / _ORIGIN_NAME).read_text())["folder"])
+        folder = Path(json.loads((home / _ORIGIN_NAME).read_text(encoding="utf-8"))["folder"])
     except (OSError, ValueError, KeyError, TypeError):
         raise InputError(
             f"directory: {str(home)!r} holds no run of the command line; {_KEPT_NAME} is missing"

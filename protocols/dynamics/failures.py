@@ -69,13 +69,13 @@ def note_incident(directory: Path, choice: PlatformChoice, error: Exception) -> 
     """Keep what happened for the report of a protocol that goes on after it."""
     when = datetime.now(UTC).isoformat(timespec="seconds")
     cause = " ".join(f"{type(error).__name__}: {error}".split())
-    with (directory / _INCIDENTS).open("a") as file:
+    with (directory / _INCIDENTS).open("a", encoding="utf-8") as file:
         file.write(f"{when} {socket.gethostname()} {choice.name}: {cause}\n")
 
 
 def read_incidents(directory: Path) -> tuple[str, ...]:
     """Return what was noted in this directory, one line each."""
     try:
-        return tuple((directory / _INCIDENTS).read_text().splitlines())
+        return tuple((directory / _INCIDENTS).read_text(encoding="utf-8").splitlines())
     except FileNotFoundError:
         return ()

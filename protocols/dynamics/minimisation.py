@@ -89,8 +89,8 @@ class OpenMMEnergyMinimisation(Protocol):
 
     def _relaxed(self, choice: PlatformChoice) -> tuple[float, Any]:
         """Return the energy and the State of the minimum."""
-        system = openmm.XmlSerializer.deserialize(self.system_file.read_text())
-        start = openmm.XmlSerializer.deserialize(self.state_file.read_text())
+        system = openmm.XmlSerializer.deserialize(self.system_file.read_text(encoding="utf-8"))
+        start = openmm.XmlSerializer.deserialize(self.state_file.read_text(encoding="utf-8"))
         particles = system.getNumParticles()
         context = open_context(system, openmm.VerletIntegrator(0.001), choice)
         with failures_told_apart(choice, particles, f"minimising {self.system_file}"):

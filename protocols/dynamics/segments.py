@@ -224,7 +224,7 @@ class SegmentStore:
     def _read(self, index: int) -> Segment:
         path = self._path(index) / _INFO
         try:
-            info = json.loads(path.read_text())
+            info = json.loads(path.read_text(encoding="utf-8"))
             if info.pop("digest") != digest(info):
                 raise CorruptFileError(f"{path} is not what was written")
             segment = Segment(**info)

@@ -72,8 +72,8 @@ class BuildSlab(Protocol):
 
     def execute(self, directory: Path, available_resources: ComputeResources) -> Outputs:  # noqa: ARG002
         """Write ``system.xml`` and ``state.xml``."""
-        system = openmm.XmlSerializer.deserialize(self.system_file.read_text())
-        liquid = openmm.XmlSerializer.deserialize(self.state_file.read_text())
+        system = openmm.XmlSerializer.deserialize(self.system_file.read_text(encoding="utf-8"))
+        liquid = openmm.XmlSerializer.deserialize(self.state_file.read_text(encoding="utf-8"))
         box = np.array(liquid.getPeriodicBoxVectors(asNumpy=True).value_in_unit(unit.nanometer))
         if np.abs(box - np.diag(np.diag(box))).max() > 1e-9:
             raise InputError(

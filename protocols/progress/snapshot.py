@@ -28,7 +28,7 @@ class RunningSimulation(NamedTuple):
 def read_progress(home: Path) -> RunningSimulation | None:
     """Return how far the simulation in this directory is; None if there is none, or it has just begun."""
     try:
-        data = json.loads((home / PROGRESS_NAME).read_text())
+        data = json.loads((home / PROGRESS_NAME).read_text(encoding="utf-8"))
         return RunningSimulation(home.name, data["steps_done"] / data["steps_total"], data["ns_per_day"])
     except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError):
         return None

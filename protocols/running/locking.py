@@ -132,7 +132,9 @@ class DirectoryLock:
             Whether to wait until the disk has it.
         """
         if _read(self._path) == self._holder:
-            with self._path.open("r+") as file:  # longer than what it replaces, and written at once
+            with self._path.open(
+                "r+", encoding="utf-8"
+            ) as file:  # longer than what it replaces, and written at once
                 file.write(self._text(provenance))
                 if durable:
                     file.flush()
@@ -152,7 +154,7 @@ class DirectoryLock:
         # A hard link appears complete or not at all, on network file systems too.
         draft = self._path.with_name(f".{LOCK_NAME}.{self._holder.token}")
         try:
-            draft.write_text(self._text({}))
+            draft.write_text(self._text({}), encoding="utf-8")
             os.link(draft, self._path)
         except FileExistsError:
             return False

@@ -202,7 +202,7 @@ class GraphRun:
         first = len(self._unlisted) == len(self._nodes)
         with name_full_disk(self.directory):
             self.directory.mkdir(parents=True, exist_ok=True)
-            with (self.directory / INDEX_NAME).open("w" if first else "a") as file:
+            with (self.directory / INDEX_NAME).open("w" if first else "a", encoding="utf-8") as file:
                 file.write("\n".join(self._unlisted) + "\n")
         self._unlisted.clear()
 

@@ -65,7 +65,7 @@ class BuildAlchemicalSystem(Protocol):
 
     def execute(self, directory: Path, available_resources: ComputeResources) -> Outputs:  # noqa: ARG002
         """Write ``system.xml``."""
-        system = openmm.XmlSerializer.deserialize(self.system_file.read_text())
+        system = openmm.XmlSerializer.deserialize(self.system_file.read_text(encoding="utf-8"))
         found = sorted(sorted(particles) for particles in molecules(system))
         if self.molecule >= len(found):
             raise InputError(f"molecule: {self.molecule} is not allowed; the system has {len(found)}")

@@ -73,7 +73,7 @@ class AmberTools:
         """
         file = self._home / "dat" / "leap" / "parm" / f"{name}.dat"
         try:
-            with file.open() as stream:
+            with file.open(encoding="utf-8") as stream:
                 return stream.readline().strip()
         except OSError as error:
             raise InputError(
@@ -103,7 +103,7 @@ class AmberTools:
             "OMP_NUM_THREADS": "1",
             "PATH": f"{self.folder}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         }
-        with log.open("w") as stream:
+        with log.open("w", encoding="utf-8") as stream:
             process = subprocess.Popen(
                 [str(self.folder / program), *arguments],
                 cwd=directory,

@@ -85,7 +85,7 @@ class BuildCoordinatesPackmol(Protocol):
         contents = list(zip(molecules, counts, strict=True))
         positions, density, edge, attempts = self._pack(Path(directory), contents)
         file = Path(directory) / "coordinates.cif"
-        with file.open("w") as stream:
+        with file.open("w", encoding="utf-8") as stream:
             app.PDBxFile.writeFile(box_topology(contents, edge), positions * nanometer, stream)
         return self.Outputs(coordinates_file=file, density=density, counts=counts, attempts=attempts)
 
@@ -118,8 +118,8 @@ def _run_packmol(
         _write_xyz(directory / f"molecule-{number}.xyz", molecule)
         lines += [f"structure molecule-{number}.xyz", f"  number {count}", "end structure"]
     script = directory / "packmol.inp"
-    script.write_text("\n".join(lines) + "\n")
-    with script.open() as stream:
+    script.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with script.open(encoding="utf-8") as stream:
         try:
             run = subprocess.run(
                 [_packmol()], stdin=stream, cwd=directory, capture_output=True, text=True,
@@ -127,7 +127,7 @@ def _run_packmol(
             )  # fmt: skip
         except subprocess.TimeoutExpired:
             return f"no answer within {_PACKMOL_LIMIT_S} s"
-    (directory / "packmol.log").write_text(run.stdout + run.stderr)
+    (directory / "packmol.log").write_text(run.stdout + run.stderr, encoding="utf-8")
     if run.returncode == 0 and "Success!" in run.stdout:
         return None
     said = [line.strip() for line in run.stdout.splitlines() if "ERROR" in line or "STOP" in line]

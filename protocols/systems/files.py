@@ -245,7 +245,7 @@ class SystemFiles(FileSource):
 
     def load_from(self, paths: Sequence[Path]) -> Loaded:
         """Deserialise the System, and read the topology with OpenMM."""
-        system = openmm.XmlSerializer.deserialize(paths[0].read_text())
+        system = openmm.XmlSerializer.deserialize(paths[0].read_text(encoding="utf-8"))
         if not isinstance(system, openmm.System):
             raise InputError(f"force_field: {self.system.name} is no System; it is a {type(system).__name__}")
         reader = app.PDBxFile if paths[1].suffix.lower() in {".cif", ".mmcif"} else app.PDBFile

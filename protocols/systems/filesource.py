@@ -147,7 +147,7 @@ def read_file(name: str | Path) -> SourceFile:
     """
     path = Path(name).expanduser()
     try:
-        return SourceFile(name=path.name, text=path.read_text())
+        return SourceFile(name=path.name, text=path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"force_field: {str(name)!r} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -160,7 +160,7 @@ def _loaded(source: FileSource) -> Loaded:
         paths = []
         for file in source.files():
             paths.append(Path(folder) / file.name)
-            paths[-1].write_text(file.text)
+            paths[-1].write_text(file.text, encoding="utf-8")
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")

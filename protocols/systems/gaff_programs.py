@@ -61,7 +61,7 @@ def run_ambertools(
         A program failed, AM1 broke or formed a bond, or parameters are missing that have no like.
     """
     files = GaffFiles(*(directory / f"molecule.{kind}" for kind in ("mol2", "frcmod", "prmtop")))
-    (directory / "molecule.sdf").write_text(sdf)
+    (directory / "molecule.sdf").write_text(sdf, encoding="utf-8")
     charge = str(net_charge(molecule.smiles))
     try:
         tools.run(
@@ -82,7 +82,7 @@ def run_ambertools(
         *(f"source leaprc.{parameter_set}", f"loadamberparams {files.frcmod.name}"),
         *(f"x = loadmol2 {files.mol2.name}", f"saveamberparm x {files.prmtop.name} molecule.inpcrd", "quit"),
     )
-    (directory / "leap.in").write_text("\n".join(script) + "\n")
+    (directory / "leap.in").write_text("\n".join(script) + "\n", encoding="utf-8")
     said = tools.run("tleap", "-f", "leap.in", directory=directory)
     if not files.prmtop.exists() or files.prmtop.stat().st_size == 0:
         raise ParameterError(f"{molecule.smiles}: tleap made no prmtop: {last_lines(said)}")
@@ -147,7 +147,7 @@ def _spread_rounding(mol2: Path, net: int) -> None:
 def _check_parameters(molecule: Molecule, files: GaffFiles, parameter_set: str) -> None:
     """Raise ParameterError for the first parameter that parmchk2 found no like of."""
     section = ""
-    for line in files.frcmod.read_text().splitlines():
+    for line in files.frcmod.read_text(encoding="utf-8").splitlines():
         section = line.strip() if line.strip() in _SECTIONS else section
         if "ATTN" in line:
             types = [kind.strip() for kind in line[:11].split("  ")[0].split("-")]

@@ -85,7 +85,7 @@ class TakeCoordinates(Protocol):
         counts = self.substance.counts(self.number_of_molecules)
         topology, positions = in_order_of(box, self.substance, counts)
         file = Path(directory) / "coordinates.cif"
-        with file.open("w") as stream:
+        with file.open("w", encoding="utf-8") as stream:
             app.PDBxFile.writeFile(topology, positions * nanometer, stream)
         return self.Outputs(
             coordinates_file=file, density=_density(self.substance, counts, box), counts=counts

@@ -139,7 +139,7 @@ class AssignGaffParameters(Protocol):
         remark = f"{source}, {program}, of {self.smiles}"
         return {
             "parameters.xml": residue_xml(system, molecule, name, remark),
-            **{file.name: file.read_text() for file in files},
+            **{file.name: file.read_text(encoding="utf-8") for file in files},
             "charge_program": program,
         }
 

@@ -41,7 +41,7 @@ def recall(key: str) -> dict[str, str] | None:
     if folder is None:
         return None
     try:
-        kept = json.loads((folder / f"{key}.json").read_text())
+        kept = json.loads((folder / f"{key}.json").read_text(encoding="utf-8"))
         content: dict[str, str] = kept["content"]
         return content if kept["digest"] == digest(content) else None
     except (OSError, ValueError, KeyError, TypeError):
@@ -64,7 +64,7 @@ def keep(key: str, content: dict[str, str]) -> None:
     draft = folder / f".{key}.{socket.gethostname()}.{os.getpid()}.tmp"  # several hosts may share the folder
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        draft.write_text(json.dumps({"digest": digest(content), "content": content}))
+        draft.write_text(json.dumps({"digest": digest(content), "content": content}), encoding="utf-8")
         draft.replace(folder / f"{key}.json")
     except OSError as error:
         _logger.warning("%s: parameters are not kept for other runs (%s)", folder, error.strerror)

@@ -53,8 +53,8 @@ class ScaleToDensity(Protocol):
 
     def execute(self, directory: Path, available_resources: ComputeResources) -> Outputs:  # noqa: ARG002
         """Write ``state.xml``."""
-        system = openmm.XmlSerializer.deserialize(self.system_file.read_text())
-        start = openmm.XmlSerializer.deserialize(self.state_file.read_text())
+        system = openmm.XmlSerializer.deserialize(self.system_file.read_text(encoding="utf-8"))
+        start = openmm.XmlSerializer.deserialize(self.state_file.read_text(encoding="utf-8"))
         box = np.array(start.getPeriodicBoxVectors(asNumpy=True)._value)
         positions = np.array(start.getPositions(asNumpy=True)._value)
         edge = box_edge(float(masses(system).sum()), self.density)

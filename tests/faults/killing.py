@@ -109,10 +109,10 @@ def finished(directory: Path) -> dict[str, int]:
 def executions(directory: Path) -> list[str]:
     """Return the names of the cheap protocols that were executed, in order."""
     log = directory.parent / LOG
-    return log.read_text().splitlines() if log.exists() else []
+    return log.read_text(encoding="utf-8").splitlines() if log.exists() else []
 
 
 def warnings(directory: Path) -> str:
     """Return what runs in this directory logged."""
     log = directory.with_name(f"{directory.name}.log")
-    return log.read_text() if log.exists() else ""
+    return log.read_text(encoding="utf-8") if log.exists() else ""

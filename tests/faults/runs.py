@@ -73,7 +73,9 @@ class Sum(Protocol):
 
     def execute(self, directory, available_resources):
         _note(directory)
-        rows = [row.split(",") for file in self.files for row in file.read_text().splitlines()]
+        rows = [
+            row.split(",") for file in self.files for row in file.read_text(encoding="utf-8").splitlines()
+        ]
         return self.Outputs(total=self.offset + sum(float(row[1]) for row in rows))
 
 

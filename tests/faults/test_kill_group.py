@@ -27,7 +27,7 @@ def test_a_killed_group_executes_nothing_again_that_was_finished(tmp_path: Path)
     assert len(before) == 5
     again = _run(tmp_path)
     assert again.stdout == "4 True 10\n", again.stderr
-    done = (tmp_path / "log.txt").read_text().splitlines()
+    done = (tmp_path / "log.txt").read_text(encoding="utf-8").splitlines()
     first = ["add 0", "sum 1", "add 1", "sum 1 2", "add 2", "sum 1 2 3"]
     assert done == [*first, "sum 1 2 3", "add 3", "sum 1 2 3 4"]
     assert {path: path.stat().st_mtime_ns for path in before} == before

@@ -70,7 +70,7 @@ def test_a_durable_result_is_on_disk_after_its_files(whole, kind, durable) -> No
     for turn, (name, *paths) in enumerate(reference.operations):
         if name == "replace" and paths[1].startswith(durable) and paths[1].endswith("/result.json"):
             home = Path(paths[1]).parent
-            files = json.loads((reference.directory / paths[1]).read_text())["files"]
+            files = json.loads((reference.directory / paths[1]).read_text(encoding="utf-8"))["files"]
             assert files
             assert not disk.unsynced & {paths[0], *(f"{home}/{file}" for file in files)}
             following = reference.operations[turn + 1 : turn + 3]
@@ -82,7 +82,10 @@ def test_a_durable_result_is_on_disk_after_its_files(whole, kind, durable) -> No
 
 def _synced_before(file: Path) -> int:
     """Return the length of what cannot be lost: a trajectory grows, and each segment waited for its piece."""
-    segments = [json.loads(path.read_text()) for path in file.parent.glob("segments/[0-9]*/segment.json")]
+    segments = [
+        json.loads(path.read_text(encoding="utf-8"))
+        for path in file.parent.glob("segments/[0-9]*/segment.json")
+    ]
     if not segments or not file.name.startswith("trajectory.dcd"):
         return 0
     return _DCD_HEADER + sum(segment["trajectory_bytes"] for segment in segments)

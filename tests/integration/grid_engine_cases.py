@@ -76,10 +76,10 @@ def test_a_deleted_job_loses_nothing(grid_engine: GridEngine, tmp_path: Path) ->
 
     with ParslGridEngineBackend(0, 1, directory=tmp_path) as backend:
         future = backend.submit_task(work)
-        _wait_until(lambda: mark.exists() and mark.read_text() != "")
-        lost = mark.read_text()
+        _wait_until(lambda: mark.exists() and mark.read_text(encoding="utf-8") != "")
+        lost = mark.read_text(encoding="utf-8")
         grid_engine.run("qdel", lost)
-        _wait_until(lambda: mark.read_text() not in ("", lost))
+        _wait_until(lambda: mark.read_text(encoding="utf-8") not in ("", lost))
         (tmp_path / "end").touch()
         assert future.result(60) != lost
 

@@ -152,7 +152,7 @@ class GridEngine:
             except subprocess.SubprocessError:
                 pass
             time.sleep(0.2)
-        logs = "\n".join(p.read_text()[-1500:] for p in self.place.glob("*.log"))
+        logs = "\n".join(p.read_text(encoding="utf-8")[-1500:] for p in self.place.glob("*.log"))
         raise RuntimeError(f"Grid Engine did not come up:\n{logs}")
 
     def _initialise(self) -> None:
@@ -170,7 +170,9 @@ class GridEngine:
         (common / "host_aliases").write_text(" ".join(names) + "\n")  # all of them are one host
         (common / "act_qmaster").write_text(f"{_HOST}\n")
         wanted = {key: value.format(place=self.place) for key, value in _CONFIGURATION.items()}
-        (self.place / "global").write_text(_changed((_SHARE / "default-configuration").read_text(), wanted))
+        (self.place / "global").write_text(
+            _changed((_SHARE / "default-configuration").read_text(encoding="utf-8"), wanted)
+        )
         spool = f"{common};{self.place}/spool/qmaster"
         resources = _SHARE / "util" / "resources"
         self.run(f"{_LIB}/spoolinit", "classic", "libspoolc", spool, "init")

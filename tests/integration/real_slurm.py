@@ -170,7 +170,9 @@ class Slurm:
             except subprocess.SubprocessError:
                 time.sleep(0.2)
             time.sleep(0.2)
-        logs = "\n".join(f"{p.name}: {p.read_text()[-1500:]}" for p in (self.place / "log").iterdir())
+        logs = "\n".join(
+            f"{p.name}: {p.read_text(encoding='utf-8')[-1500:]}" for p in (self.place / "log").iterdir()
+        )
         raise RuntimeError(f"SLURM did not come up:\n{logs}")
 
     def _daemon(self, *command: str) -> None:

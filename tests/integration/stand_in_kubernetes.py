@@ -182,7 +182,7 @@ class _Pods(HTTPServer):
             "reason": "Error" if job.exit_code else "Completed",
         }
         if job.exit_code and pod["spec"]["containers"][0].get("terminationMessagePolicy"):
-            over["message"] = (self.place / f"{job.number}.err").read_text()[-2048:]
+            over["message"] = (self.place / f"{job.number}.err").read_text(encoding="utf-8")[-2048:]
         return {
             "phase": "Failed" if job.exit_code else "Succeeded",
             "containerStatuses": [_container(terminated=over)],

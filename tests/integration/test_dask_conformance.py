@@ -72,7 +72,7 @@ class TestOwnClient(BackendConformance):
         self, tmp_path: Path
     ) -> None:
         super().test_a_script_from_standard_input_works_and_leaves_nothing_when_it_is_killed(tmp_path)
-        os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)  # which nobody else ends
+        os.kill(int((tmp_path / "pid").read_text(encoding="utf-8")), signal.SIGKILL)  # which nobody else ends
 
     def test_the_clients_cluster_lives_on(self, backend: CalculationBackend) -> None:
         assert self.client is not None
@@ -99,15 +99,15 @@ def test_a_dask_worker_that_is_killed_is_replaced_and_its_task_runs_again(tmp_pa
 
         with (tmp_path / "tries").open("a") as tries:
             tries.write(f"{os.getppid()}\n")
-        if len((tmp_path / "tries").read_text().splitlines()) == 1:
+        if len((tmp_path / "tries").read_text(encoding="utf-8").splitlines()) == 1:
             time.sleep(600)
         return os.getppid()
 
     with DaskLocalBackend() as backend:
         future = backend.options(retries=0).submit_task(work)
-        while not (tmp_path / "tries").exists() or not (tmp_path / "tries").read_text():
+        while not (tmp_path / "tries").exists() or not (tmp_path / "tries").read_text(encoding="utf-8"):
             future.wait(0.05)
-        first = int((tmp_path / "tries").read_text())
+        first = int((tmp_path / "tries").read_text(encoding="utf-8"))
         psutil.Process(first).kill()
         assert future.result(60) not in (first, None)
 

@@ -98,12 +98,12 @@ def test_a_cancelled_job_loses_nothing(slurm: Slurm, tmp_path: Path) -> None:
 
     with DaskSlurmBackend(0, 1, directory=tmp_path) as backend:
         future = backend.options(retries=0).submit_task(work)
-        _wait_until(lambda: mark.exists() and bool(mark.read_text()))
-        lost = mark.read_text()
+        _wait_until(lambda: mark.exists() and bool(mark.read_text(encoding="utf-8")))
+        lost = mark.read_text(encoding="utf-8")
         slurm.run("scancel", lost)
-        _wait_until(lambda: mark.read_text() not in ("", lost))
+        _wait_until(lambda: mark.read_text(encoding="utf-8") not in ("", lost))
         (tmp_path / "end").touch()
-        assert future.result(60) == mark.read_text() != lost
+        assert future.result(60) == mark.read_text(encoding="utf-8") != lost
 
 
 @pytest.mark.slow

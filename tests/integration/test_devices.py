@@ -79,7 +79,7 @@ def test_workers_read_what_the_start_has_probed(tmp_path: Path) -> None:
         [probes] = [path for path in backend._engine.directory.iterdir() if path.name == "probes"]
         answered = 0
         for file in probes.glob("*.json"):
-            answer = json.loads(file.read_text())
+            answer = json.loads(file.read_text(encoding="utf-8"))
             for device in answer.get("devices", ()):
                 device["name"] = "as the start saw it"
                 answered += 1

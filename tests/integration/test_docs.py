@@ -23,7 +23,7 @@ _SCRIPTS = Path(sys.executable).parent
 _PAGES = [
     page
     for page in [_ROOT / "README.md", *sorted((_ROOT / "docs").rglob("*.md"))]
-    if "```python\n" in page.read_text()
+    if "```python\n" in page.read_text(encoding="utf-8")
 ]
 
 
@@ -85,20 +85,20 @@ def test_the_docs_show_monitoring_as_a_file() -> None:
 
 def test_the_page_of_validation_shows_its_records() -> None:
     pages = runpy.run_path(str(_ROOT / "benchmarks" / "validation" / "page.py"))
-    text = pages["PAGE"].read_text()
+    text = pages["PAGE"].read_text(encoding="utf-8")
     assert pages["page"](text) == text
 
 
 def test_the_picture_of_the_layers_is_what_its_script_draws() -> None:
     script = _ROOT / "docs" / "pictures" / "architecture.py"
-    assert script.with_suffix(".svg").read_text() == runpy.run_path(str(script))["draw"]()
+    assert script.with_suffix(".svg").read_text(encoding="utf-8") == runpy.run_path(str(script))["draw"]()
 
 
 @pytest.mark.parametrize(
     "module", [protocols.errors, workflow_backends.errors], ids=lambda module: module.__name__
 )
 def test_every_error_is_explained(module: ModuleType) -> None:
-    page = (_ROOT / "docs" / "reference" / "errors.md").read_text()
+    page = (_ROOT / "docs" / "reference" / "errors.md").read_text(encoding="utf-8")
     assert set(module.__all__) <= set(re.findall(r"^\| `(\w+)` \|", page, flags=re.MULTILINE))
 
 

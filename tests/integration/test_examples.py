@@ -138,7 +138,7 @@ def test_an_example_prints_what_its_docstring_shows(tmp_path, script):
 
 @pytest.mark.parametrize("script", SHOWN)
 def test_a_docstring_shows_lines_of_these_shapes(script):
-    text = ast.get_docstring(ast.parse((EXAMPLES / script).read_text()))
+    text = ast.get_docstring(ast.parse((EXAMPLES / script).read_text(encoding="utf-8")))
     shown = [line[4:] for line in text.splitlines() if line.startswith("    ") and line.strip() != "..."]
     assert shown
     shapes = [shape.replace("0.2 s", "1 s") for shape in SHOWN[script]]
@@ -157,13 +157,13 @@ def test_the_job_of_the_slurm_example_is_shown_without_a_scheduler(tmp_path):
 
 @pytest.mark.parametrize("script", sorted(path.name for path in EXAMPLES.glob("*.py")))
 def test_every_docstring_says_what_to_expect(script):
-    text = ast.get_docstring(ast.parse((EXAMPLES / script).read_text()))
+    text = ast.get_docstring(ast.parse((EXAMPLES / script).read_text(encoding="utf-8")))
     assert re.search(r"(Expected output|--print-job)[^\n]*(\n[^\n]+)*:\n\n    \S", text)
 
 
 def test_the_slurm_example_estimates_as_the_first_does():
     def estimated(script):
-        text = (EXAMPLES / script).read_text()
+        text = (EXAMPLES / script).read_text(encoding="utf-8")
         return re.findall(
             r"^SETTINGS.*?^\)$|^ +\[density\] = estimate.*?^        \)$", text, re.MULTILINE | re.DOTALL
         )
@@ -173,7 +173,9 @@ def test_the_slurm_example_estimates_as_the_first_does():
 
 
 def test_the_table_of_examples_lists_all():
-    listed = re.findall(r"^\| \[(\d\d)\]\((\S+)\) \|", (EXAMPLES / "README.md").read_text(), re.MULTILINE)
+    listed = re.findall(
+        r"^\| \[(\d\d)\]\((\S+)\) \|", (EXAMPLES / "README.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
     assert [name for _, name in listed] == sorted(path.name for path in EXAMPLES.glob("*.py"))
     assert all(name.startswith(number) for number, name in listed)
 
@@ -183,7 +185,7 @@ def test_the_docs_show_the_backend_of_the_example():
         return re.search(r"^class ThreadsEngine.*?(?=^(?:if|def) )", text, re.MULTILINE | re.DOTALL)[0]
 
     page, example = EXAMPLES.parent / "docs" / "backends.md", EXAMPLES / "17_custom_backend.py"
-    assert classes(page.read_text()) == classes(example.read_text())
+    assert classes(page.read_text(encoding="utf-8")) == classes(example.read_text(encoding="utf-8"))
 
 
 def test_one_script_gives_all_properties_of_water(tmp_path):

@@ -18,7 +18,7 @@ _ROOT = Path(__file__).parents[2]
 def test_the_water_example_needs_another_backend_only(kind: str, tmp_path: Path) -> None:
     if kind == "CeleryBackend" and (reason := missing()):
         (pytest.fail if os.environ.get("REQUIRE_REDIS") else pytest.skip)(reason)
-    text = (_ROOT / "examples" / "01_water_density.py").read_text()
+    text = (_ROOT / "examples" / "01_water_density.py").read_text(encoding="utf-8")
     script = tmp_path / "water.py"
     script.write_text(text.replace("ParslLocalBackend", kind))
     with Redis() if kind == "CeleryBackend" else nullcontext() as server:

@@ -41,12 +41,12 @@ def test_ten_molecules_get_their_parameters_on_two_workers(tmp_path, monkeypatch
 
     homes = list(tmp_path.glob("AssignGaffParameters-*"))
     assert len(homes) == len(MOLECULES)  # each once, for two boxes
-    records = [json.loads((home / "provenance.json").read_text()) for home in homes]
+    records = [json.loads((home / "provenance.json").read_text(encoding="utf-8")) for home in homes]
     assert len({record["process"]["pid"] for record in records}) == 2
     spans = sorted((record["started"], record["finished"]) for record in records)
     assert any(later[0] < earlier[1] for earlier, later in pairwise(spans))
     for outputs in built:
-        system = openmm.XmlSerializer.deserialize(outputs.system_file.read_text())
+        system = openmm.XmlSerializer.deserialize(outputs.system_file.read_text(encoding="utf-8"))
         [force] = [force for force in system.getForces() if isinstance(force, openmm.NonbondedForce)]
         charges = [force.getParticleParameters(i)[0]._value for i in range(system.getNumParticles())]
         assert sum(charges) == pytest.approx(0, abs=1e-6)

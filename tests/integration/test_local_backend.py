@@ -174,4 +174,4 @@ def test_a_device_error_moves_a_task_to_another_worker(tmp_path: Path) -> None:
 
     with ParslLocalBackend(2) as backend:
         second = backend.submit_task(fail_on_one_worker, str(tmp_path / "first")).result(60)
-    assert second != (tmp_path / "first").read_text()
+    assert second != (tmp_path / "first").read_text(encoding="utf-8")

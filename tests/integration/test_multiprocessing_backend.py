@@ -51,7 +51,7 @@ def test_nothing_outlives_its_script(tmp_path: Path, end: signal.Signals | None)
     assert script.stdout is not None
     assert script.stdout.readline() == "[]\n"  # nothing but the standard library was needed
     family = [child.pid for child in psutil.Process(script.pid).children(recursive=True)]
-    pids = [*family, *map(int, (tmp_path / "pids").read_text().split())]
+    pids = [*family, *map(int, (tmp_path / "pids").read_text(encoding="utf-8").split())]
     assert len(set(pids)) == 3  # the reaper, the worker and its child
     if end is not None:
         script.send_signal(end)

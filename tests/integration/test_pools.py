@@ -18,7 +18,10 @@ def test_simulations_and_the_rest_run_in_different_pools(tmp_path):
             [argon], OpenMMForceField("argon.xml"), backend, directory=tmp_path, settings=settings
         )
     assert result.platform == "Reference"
-    records = {path.parent.name: json.loads(path.read_text()) for path in tmp_path.glob("*/provenance.json")}
+    records = {
+        path.parent.name: json.loads(path.read_text(encoding="utf-8"))
+        for path in tmp_path.glob("*/provenance.json")
+    }
     assert len(records) == 6
     for label, record in records.items():
         simulated = label.startswith(("OpenMMSimulation", "OpenMMEnergyMinimisation"))

@@ -167,18 +167,20 @@ def test_a_lost_job_loses_nothing(slurm: Slurm, tmp_path: Path, told: bool) -> N
 
     with ParslSlurmBackend(0, 2, directory=tmp_path) as backend:
         futures = [backend.submit_task(work, number) for number in range(2)]
-        _wait_until(lambda: all(mark.exists() and mark.read_text() for mark in marks))
+        _wait_until(lambda: all(mark.exists() and mark.read_text(encoding="utf-8") for mark in marks))
         time.sleep(7)  # by now all is quiet, and the scheduler asked once a minute only
-        lost = marks[0].read_text()
+        lost = marks[0].read_text(encoding="utf-8")
         if told:
             slurm.run("scancel", lost)
         else:
-            os.kill(int((tmp_path / "pool-0").read_text()), signal.SIGKILL)
-        _wait_until(lambda: marks[0].read_text() not in ("", lost), 30)  # it runs again, as promised
+            os.kill(int((tmp_path / "pool-0").read_text(encoding="utf-8")), signal.SIGKILL)
+        _wait_until(
+            lambda: marks[0].read_text(encoding="utf-8") not in ("", lost), 30
+        )  # it runs again, as promised
         (tmp_path / "end").touch()
         jobs = [future.result(60) for future in futures]
     assert lost not in jobs
-    assert jobs[1] == marks[1].read_text()
+    assert jobs[1] == marks[1].read_text(encoding="utf-8")
 
 
 def test_a_task_starts_only_where_it_can_end(slurm: Slurm, tmp_path: Path) -> None:
@@ -330,7 +332,10 @@ def _script(directory: Path, *before: str, **variables: str) -> subprocess.Popen
 def test_no_job_outlives_its_script(slurm: Slurm, tmp_path: Path, number: signal.Signals) -> None:
     with _script(tmp_path) as script:
         _wait_until(lambda: len(slurm.queue()) == 5 and len(list(tmp_path.glob("running-*"))) == 3)
-        assert len({path.read_text() for path in tmp_path.glob("workflow-backends-*/jobs/*.id")}) == 5
+        assert (
+            len({path.read_text(encoding="utf-8") for path in tmp_path.glob("workflow-backends-*/jobs/*.id")})
+            == 5
+        )
         os.killpg(script.pid, number)
         script.wait(60)
     _wait_until(lambda: slurm.queue() == [])
@@ -357,10 +362,16 @@ def test_a_script_killed_while_it_submits_leaves_no_job(slurm: Slurm, tmp_path: 
     with _script(tmp_path, PATH=f"{slow.parent}:{os.environ['PATH']}") as script:
         _wait_until((tmp_path / "submitting").exists)
         script.kill()
-    _wait_until(lambda: any(path.read_text() for path in tmp_path.glob("workflow-backends-*/jobs/*.id")))
+    _wait_until(
+        lambda: any(
+            path.read_text(encoding="utf-8") for path in tmp_path.glob("workflow-backends-*/jobs/*.id")
+        )
+    )
     _wait_until(lambda: slurm.queue() == [])
     [record] = tmp_path.glob("workflow-backends-*/jobs/*.id")
-    assert "JobState=CANCELLED" in slurm.run("scontrol", "show", "job", record.read_text().strip())
+    assert "JobState=CANCELLED" in slurm.run(
+        "scontrol", "show", "job", record.read_text(encoding="utf-8").strip()
+    )
 
 
 def test_a_canceller_that_was_killed_is_replaced_at_the_end(slurm: Slurm, tmp_path: Path) -> None:
@@ -445,10 +456,11 @@ def test_simulations_longer_than_the_wallclock_go_on_in_further_jobs(slurm: Slur
         OpenMMSimulation(**inputs_of(exact)), tmp_path / "whole", ComputeResources(platform="Reference")
     )
     of_both = [
-        file.read_text().splitlines() for file in (exact_outputs.observables_file, whole.observables_file)
+        file.read_text(encoding="utf-8").splitlines()
+        for file in (exact_outputs.observables_file, whole.observables_file)
     ]
     assert [row.rpartition(",")[0] for row in of_both[0]] == of_both[1]  # but for the observer's column
-    ran = [line.split() for line in jobs.read_text().splitlines()]
+    ran = [line.split() for line in jobs.read_text(encoding="utf-8").splitlines()]
     for which in ("cut", "exact"):
         before = [job for name, job in ran if name == which][:-1]
         assert before

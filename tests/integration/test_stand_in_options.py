@@ -17,11 +17,11 @@ _MIB = 2**20
 
 
 def _golden(name: str) -> str:
-    return (_JOBS / f"{name}.sh").read_text()
+    return (_JOBS / f"{name}.sh").read_text(encoding="utf-8")
 
 
 def _manifest(case: str) -> Any:
-    return yaml.safe_load((_JOBS / f"kubernetes-{case}.yaml").read_text())
+    return yaml.safe_load((_JOBS / f"kubernetes-{case}.yaml").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("case, cpus, memory, gpus", [

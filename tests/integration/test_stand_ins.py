@@ -187,7 +187,10 @@ def test_no_job_outlives_its_script(site: _Site, stand_in: StandIn, tmp_path: Pa
     )
     with script:
         _wait_until(lambda: len(_queue(stand_in)) == 5 and len(list(tmp_path.glob("running-*"))) == 2)
-        assert len({path.read_text() for path in tmp_path.glob("workflow-backends-*/jobs/*.id")}) == 5
+        assert (
+            len({path.read_text(encoding="utf-8") for path in tmp_path.glob("workflow-backends-*/jobs/*.id")})
+            == 5
+        )
         [canceller] = [p for p in psutil.Process(script.pid).children() if "canceller" in str(p.cmdline())]
         os.killpg(script.pid, signal.SIGKILL)
     _wait_until(lambda: not canceller.is_running())

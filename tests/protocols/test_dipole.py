@@ -66,7 +66,7 @@ def dipoles(outputs):
 
 
 def positions_and_box(state_file):
-    state = openmm.XmlSerializer.deserialize(state_file.read_text())
+    state = openmm.XmlSerializer.deserialize(state_file.read_text(encoding="utf-8"))
     box = np.diag(np.array(state.getPeriodicBoxVectors(asNumpy=True)._value))
     return np.array(state.getPositions(asNumpy=True)._value).reshape(MOLECULES, 4, 3), box
 
@@ -89,18 +89,18 @@ def test_the_dipole_is_that_of_whole_molecules(tmp_path, water, platform):
     assert np.abs(wrapped - wrapped[:, :1]).max() > box.max() / 2  # a molecule does cross the boundary
     bonds = wrapped - wrapped[:, :1]
     whole = bonds - box * np.round(bonds / box)
-    charges = fixed_charges(openmm.XmlSerializer.deserialize(water.system_file.read_text()))
+    charges = fixed_charges(openmm.XmlSerializer.deserialize(water.system_file.read_text(encoding="utf-8")))
     by_hand = np.einsum("ij,ijk->k", charges.reshape(MOLECULES, 4), whole)
     assert dipoles(outputs)[-1] == pytest.approx(by_hand, abs=1e-6)
     assert read_observable(outputs.observables_file, "dipole z")[1] == "e*nm"
 
 
 def test_the_periodic_image_of_a_molecule_does_not_matter(tmp_path, water):
-    state = openmm.XmlSerializer.deserialize(water.state_file.read_text())
+    state = openmm.XmlSerializer.deserialize(water.state_file.read_text(encoding="utf-8"))
     positions, box = positions_and_box(water.state_file)
     images = np.random.default_rng(1).integers(-3, 4, (MOLECULES, 1, 3))
     reference = openmm.Platform.getPlatformByName("Reference")
-    system = openmm.XmlSerializer.deserialize(water.system_file.read_text())
+    system = openmm.XmlSerializer.deserialize(water.system_file.read_text(encoding="utf-8"))
     context = openmm.Context(system, openmm.VerletIntegrator(0.001), reference)
     context.setState(state)
     context.setPositions((positions + images * box).reshape(-1, 3))

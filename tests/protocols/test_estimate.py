@@ -74,7 +74,7 @@ def check(result, directory):
     assert result.platform == "CPU"
     assert result.ns_per_day > 0
     assert result.directory.is_relative_to(directory)
-    assert json.loads((result.directory / "result.json").read_text())
+    assert json.loads((result.directory / "result.json").read_text(encoding="utf-8"))
     assert str(result).startswith("Density of [Ar] at 90 K, 1 bar: 1.")
     assert [check.name for check in result.checks][-2:] == ["phase", "mobility"]
     assert "phase" not in [check.name for check in result.warnings]
@@ -226,7 +226,7 @@ def test_a_target_is_met_in_two_rounds_and_the_rerun_computes_nothing(tmp_path, 
     assert first.status is Status.converged
     assert first.rounds[0] >= 2
     assert first.standard_error <= wanted.allowed_error(first.value)
-    [summary] = json.loads((tmp_path / "estimates.json").read_text())
+    [summary] = json.loads((tmp_path / "estimates.json").read_text(encoding="utf-8"))
     assert summary["status"] == "converged"
     backend.names.clear()
     [again] = estimate([wanted], FORCE_FIELD, backend, **arguments)
@@ -256,7 +256,7 @@ def test_a_time_limit_stops_what_runs_and_the_same_command_goes_on(tmp_path):
     [result] = estimate([ARGON], FORCE_FIELD, directory=tmp_path, settings=long, limits=Limits(time="2 s"))
     assert (result.status, result.value) == (Status.unconverged, None)
     assert str(result).endswith("not converged: the time limit of 2 s is reached")
-    [summary] = json.loads((tmp_path / "estimates.json").read_text())
+    [summary] = json.loads((tmp_path / "estimates.json").read_text(encoding="utf-8"))
     assert summary["status"] == "not converged"
 
 

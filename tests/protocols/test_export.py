@@ -44,7 +44,7 @@ _RESULTS = [
 
 
 def test_json_has_everything(tmp_path):
-    good, bad = json.loads(write_results(_RESULTS, tmp_path / "results.json").read_text())
+    good, bad = json.loads(write_results(_RESULTS, tmp_path / "results.json").read_text(encoding="utf-8"))
     assert good["value"] == pytest.approx(0.985)
     assert good["standard_error"] == pytest.approx(0.0015)
     assert good["target"] == pytest.approx(0.00197)
@@ -57,7 +57,7 @@ def test_json_has_everything(tmp_path):
 
 
 def test_csv_and_frame_have_the_same_columns(tmp_path):
-    with write_results(_RESULTS, tmp_path / "results.csv").open() as stream:
+    with write_results(_RESULTS, tmp_path / "results.csv").open(encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
     frame = results_frame(_RESULTS)
     assert list(frame.columns) == list(rows[0])

@@ -114,7 +114,9 @@ def document(tmp_path):
 
 def test_the_published_schema_is_this_one():
     current = json.dumps(workflow_schema(), indent=2, ensure_ascii=False) + "\n"
-    assert _PUBLISHED.read_text() == current, "write it anew: python tests/protocols/test_schema.py"
+    assert _PUBLISHED.read_text(encoding="utf-8") == current, (
+        "write it anew: python tests/protocols/test_schema.py"
+    )
 
 
 def test_what_is_written_is_valid_with_every_protocol_of_this_package(validator, document):

@@ -76,7 +76,7 @@ def test_what_runs_names_its_worker_and_what_died_is_interrupted(tmp_path):
         assert state_of(tmp_path, wait).state is ProtocolState.running
         assert state_of(tmp_path, wait).worker == run_status(tmp_path).holder
         lock = tmp_path / wait.label / LOCK_NAME
-        record = json.loads(lock.read_text())
+        record = json.loads(lock.read_text(encoding="utf-8"))
         lock.write_text(json.dumps(record | {"started": "2020-01-01T00:00:00+00:00"}))
         os.utime(lock)  # as a heartbeat does
         assert state_of(tmp_path, wait).seconds > 1e8

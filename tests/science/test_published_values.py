@@ -19,7 +19,7 @@ from cases import GROUPS  # noqa: E402
 def test_no_row_is_beyond_three_standard_errors(name, tmp_path):
     command = [sys.executable, str(VALIDATION / "run.py"), name, "--directory", str(tmp_path), "--records"]
     subprocess.run([*command, str(tmp_path)], check=True)
-    rows = json.loads((tmp_path / "seed-1.json").read_text())[name]["rows"]
+    rows = json.loads((tmp_path / "seed-1.json").read_text(encoding="utf-8"))[name]["rows"]
     assert [row["row"] for row in rows] == [row.title for row in GROUPS[name].rows]
     assert not [row for row in rows if abs(row["z"]) > 3]
 

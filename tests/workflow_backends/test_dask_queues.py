@@ -47,11 +47,11 @@ def test_the_text_of_a_job_is_shown_without_asking_anyone(
 
     monkeypatch.setattr("subprocess.Popen.__init__", refuse)
     monkeypatch.setattr(socket.socket, "connect", refuse)
-    assert _text(scheduler) == _golden(scheduler).read_text()
+    assert _text(scheduler) == _golden(scheduler).read_text(encoding="utf-8")
 
 
 def test_what_a_job_gets_is_what_a_job_of_parsls_gets() -> None:
-    text = _golden("slurm").read_text()
+    text = _golden("slurm").read_text(encoding="utf-8")
     for asked in ("--cpus-per-task=8", "--mem=11448M", "--gres=gpu:a100:4", "--partition=gpu", "--exclusive"):
         assert f"#SBATCH {asked}\n" in text
 

@@ -173,12 +173,12 @@ def _table() -> str:
 
 
 def _page_with_table() -> str:
-    before, _, rest = _PAGE.read_text().partition(_BEGIN)
+    before, _, rest = _PAGE.read_text(encoding="utf-8").partition(_BEGIN)
     return f"{before}{_BEGIN}\n{_table()}\n{_END}{rest.partition(_END)[2]}"
 
 
 def test_the_table_in_the_docs_is_what_is_tested() -> None:
-    assert _PAGE.read_text() == _page_with_table(), (
+    assert _PAGE.read_text(encoding="utf-8") == _page_with_table(), (
         f"run python {Path(__file__).relative_to(_PAGE.parents[1])}"
     )
 

@@ -69,7 +69,7 @@ def _golden(scheduler: str, case: str) -> Path:
 @pytest.mark.parametrize("case", _CASES)
 @pytest.mark.parametrize("scheduler", _SCHEDULERS)
 def test_the_text_of_a_job(scheduler: str, case: str) -> None:
-    assert _text(scheduler, case) == _golden(scheduler, case).read_text()
+    assert _text(scheduler, case) == _golden(scheduler, case).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("path", sorted(_JOBS.glob("*.sh")), ids=lambda path: path.stem)
@@ -113,7 +113,7 @@ _ASKED = {
 
 @pytest.mark.parametrize(("scheduler", "case"), _ASKED)
 def test_what_is_asked_of_the_scheduler(scheduler: str, case: str) -> None:
-    text = _golden(scheduler, case).read_text()
+    text = _golden(scheduler, case).read_text(encoding="utf-8")
     assert [asked for asked in _ASKED[scheduler, case] if asked not in text] == []
 
 

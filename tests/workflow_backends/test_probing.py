@@ -99,7 +99,7 @@ def test_a_damaged_answer_is_asked_for_again(
     run = {PROBES_VARIABLE: str(tmp_path)}
     try_platform("CUDA", {}, run)
     [file] = tmp_path.glob("*.json")
-    file.write_text(file.read_text()[:5])
+    file.write_text(file.read_text(encoding="utf-8")[:5])
     monkeypatch.setattr(probing, "_answers", {})
     assert try_platform("CUDA", {}, run).integrates
     assert len(runs) == 2

@@ -34,7 +34,7 @@ class _GridEngine:
 
     def calls(self, name: str) -> list[str]:
         calls = self._place / f"{name}.calls"
-        return calls.read_text().splitlines() if calls.exists() else []
+        return calls.read_text(encoding="utf-8").splitlines() if calls.exists() else []
 
     def list(self, **states: str) -> None:
         rows = [f"{job[1:]} 0.5 wb root {state} 11/23/2026 01:02:03" for job, state in states.items()]

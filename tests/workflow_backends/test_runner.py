@@ -75,7 +75,7 @@ def test_output_goes_to_a_file_for_each_task_that_prints(tmp_path: Path) -> None
     _run(_ticket(tmp_path, attempt="a"), print, "first")
     _run(_ticket(tmp_path, attempt="b"), abs, 1)
     _run(_ticket(tmp_path, attempt="c"), print, "third")
-    logs = {path.name: path.read_text() for path in tmp_path.glob("?.log")}
+    logs = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.glob("?.log")}
     assert logs == {"a.log": "first\n", "c.log": "third\n"}
 
 
@@ -192,7 +192,7 @@ def test_a_task_whose_block_is_ended_is_lost_with_it(
         while not (tmp_path / "pid").exists():
             time.sleep(0.01)
         if of_the_worker:
-            os.kill(int((tmp_path / "pid").read_text()), signal.SIGTERM)
+            os.kill(int((tmp_path / "pid").read_text(encoding="utf-8")), signal.SIGTERM)
             time.sleep(0.2)
         departure.killed.set()
 

@@ -170,7 +170,7 @@ def _program(place: Path, name: str, text: str) -> None:
 def test_a_submission_leaves_script_and_id(programs: Path, tmp_path: Path) -> None:
     _program(programs, "sbatch", f"cat > {tmp_path}/received; echo 5")
     assert submit_job(SLURM, "#!/bin/bash\n", tmp_path / "block-0") == "5"
-    assert (tmp_path / "received").read_text() == "#!/bin/bash\n"
+    assert (tmp_path / "received").read_text(encoding="utf-8") == "#!/bin/bash\n"
     assert recorded_ids(SLURM, tmp_path) == ["5"]
     assert not unanswered(tmp_path)
 
@@ -245,8 +245,8 @@ def test_only_jobs_of_the_run_are_cancelled_and_stuck_ones_too(programs: Path, t
     for number, job in enumerate(("3", "4", "5")):  # of which the last has ended
         (tmp_path / f"block-{number}.id").write_text(f"{job}\n")
     assert end_jobs(GRID_ENGINE, "wb-1", tmp_path, 20)
-    assert sorted((tmp_path / "cancelled").read_text().split()) == ["3", "4"]
-    assert queue.read_text().startswith("99 ")
+    assert sorted((tmp_path / "cancelled").read_text(encoding="utf-8").split()) == ["3", "4"]
+    assert queue.read_text(encoding="utf-8").startswith("99 ")
 
 
 def test_cancelling_gives_up_when_its_time_is_over(programs: Path, tmp_path: Path) -> None:

@@ -229,7 +229,7 @@ class CeleryEngine:
         """Tell whether the worker that claimed a task is dead, or silent for long."""
         claim = claim_file(sent.ticket)
         try:
-            beat, claimant = claim.stat().st_mtime, claim.read_text().split()
+            beat, claimant = claim.stat().st_mtime, claim.read_text(encoding="utf-8").split()
         except OSError:
             return False  # in the queue
         if beat != sent.beat:

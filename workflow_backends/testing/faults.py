@@ -224,7 +224,9 @@ class FaultTests(SuiteBase):
         assert all(future.cancel() for future in futures)
         assert all(future.cancelled() for future in futures)
         assert backend.submit_task(abs, -1).result(PATIENCE_S) == 1
-        assert wait_until(lambda: not any(is_running(int(note.read_text())) for note in notes))
+        assert wait_until(
+            lambda: not any(is_running(int(note.read_text(encoding="utf-8"))) for note in notes)
+        )
         assert all(note.with_suffix(".cleaned").exists() for note in notes)
 
     def test_cancels_that_race_with_the_end_never_hang(self, backend: CalculationBackend) -> None:

@@ -154,8 +154,8 @@ class LifecycleTests(SuiteBase):
             script.stdin.close()
             printed = [script.stdout.readline(), script.stdout.readline()]
             assert printed == ["8\n", "Problem negative\n"], script.stderr.read() if script.stderr else ""
-            assert wait_until(lambda: note.exists() and bool(note.read_text()))
-            family = {int(note.read_text()), *children(script.pid)}
+            assert wait_until(lambda: note.exists() and bool(note.read_text(encoding="utf-8")))
+            family = {int(note.read_text(encoding="utf-8")), *children(script.pid)}
         finally:
             script.kill()
             script.stdout.close()

@@ -71,7 +71,7 @@ def test_lists_stand_for_every_combination(tmp_path):
 
 def test_mixtures_solutions_and_force_fields_beside_the_file(tmp_path, monkeypatch):
     source = Path(__file__).parents[2] / "force_fields" / "peroxide.xml"
-    (tmp_path / "peroxide.xml").write_text(source.read_text())
+    (tmp_path / "peroxide.xml").write_text(source.read_text(encoding="utf-8"))
     text = _changed(
         ("tip3p.xml", "[tip3p.xml, peroxide.xml]"),
         ("water: O", "water: {mixture: {O: 0.9, OO: 0.1}}\n  dilute: {solute: OO, solvent: O}"),
@@ -95,7 +95,7 @@ def test_what_is_kept_reads_back_from_elsewhere(tmp_path):
     read = read_calculation(_write(tmp_path / "old"))
     read.keep(tmp_path / "run")
     assert kept_calculation(tmp_path / "run").properties == read.properties
-    assert (tmp_path / "run" / "calculation.yaml").read_text() == _GOOD
+    assert (tmp_path / "run" / "calculation.yaml").read_text(encoding="utf-8") == _GOOD
     with pytest.raises(InputError, match="holds no run of the command line"):
         kept_calculation(tmp_path)
 

@@ -24,12 +24,12 @@ def validator():
 
 
 def _documented():
-    pages = [(_DOCS / name).read_text() for name in ("command-line.md", "data-sets.md")]
+    pages = [(_DOCS / name).read_text(encoding="utf-8") for name in ("command-line.md", "data-sets.md")]
     return [block for page in pages for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)]
 
 
 def test_the_published_schema_is_this_one():
-    assert _PUBLISHED.read_text() == _text(), f"write it anew: python {Path(__file__)}"
+    assert _PUBLISHED.read_text(encoding="utf-8") == _text(), f"write it anew: python {Path(__file__)}"
 
 
 @pytest.mark.parametrize("text", _documented())

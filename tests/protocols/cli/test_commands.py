@@ -114,7 +114,7 @@ def test_ctrl_c_says_how_to_resume_and_resume_goes_on(tmp_path, argon):
     assert "Density of [Ar] at 90 K, 1 bar: " in shown.output
     written = call("report", tmp_path / "argon", "--output", tmp_path / "argon.html")
     assert written.exit_code == 0
-    assert "1.401" in (tmp_path / "argon.html").read_text()  # the reference
+    assert "1.401" in (tmp_path / "argon.html").read_text(encoding="utf-8")  # the reference
     told = json.loads(call("status", tmp_path / "argon", "--json").output)
     assert told["counts"]["running"] == 0
 

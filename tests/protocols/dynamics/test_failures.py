@@ -158,7 +158,9 @@ def test_numbers_after_a_restart_can_be_repeated(tmp_path, argon_box, fails):
     for name in "ab":
         fails({1: NAN})
         tables.append(
-            execute_in(simulation(argon_box), tmp_path / name, reference).observables_file.read_text()
+            execute_in(simulation(argon_box), tmp_path / name, reference).observables_file.read_text(
+                encoding="utf-8"
+            )
         )
     assert tables[0] == tables[1]
 

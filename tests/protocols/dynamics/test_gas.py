@@ -62,11 +62,11 @@ def built(directory, force_field, smiles="N#N", **inputs):
 
 def test_the_molecule_is_alone_without_cutoff_and_starts_where_its_energy_is_least(tmp_path, nitrogen):
     outputs = built(tmp_path, nitrogen)
-    system = openmm.XmlSerializer.deserialize(outputs.system_file.read_text())
+    system = openmm.XmlSerializer.deserialize(outputs.system_file.read_text(encoding="utf-8"))
     [force] = [f for f in system.getForces() if isinstance(f, openmm.NonbondedForce)]
     assert force.getNonbondedMethod() == openmm.NonbondedForce.NoCutoff
     assert not system.usesPeriodicBoundaryConditions()
-    state = openmm.XmlSerializer.deserialize(outputs.state_file.read_text())
+    state = openmm.XmlSerializer.deserialize(outputs.state_file.read_text(encoding="utf-8"))
     first, second = state.getPositions(asNumpy=True)._value
     assert np.linalg.norm(second - first) == pytest.approx(0.12, abs=0.004)  # from 0.11
 
@@ -76,7 +76,7 @@ def test_settings_reach_the_gas_and_virtual_sites_are_added(tmp_path):
         tmp_path, OpenMMForceField("tip4pew.xml"), "O",
         interactions=InteractionSettings(rigid_water=False, constraints="HBonds"),
     )  # fmt: skip
-    system = openmm.XmlSerializer.deserialize(outputs.system_file.read_text())
+    system = openmm.XmlSerializer.deserialize(outputs.system_file.read_text(encoding="utf-8"))
     assert (system.getNumParticles(), system.getNumConstraints()) == (4, 2)
 
 

@@ -7,8 +7,8 @@ from protocols.running.execution import execute_in
 
 
 def energy_of(system_file, state_file):
-    system = openmm.XmlSerializer.deserialize(system_file.read_text())
-    state = openmm.XmlSerializer.deserialize(state_file.read_text())
+    system = openmm.XmlSerializer.deserialize(system_file.read_text(encoding="utf-8"))
+    state = openmm.XmlSerializer.deserialize(state_file.read_text(encoding="utf-8"))
     context = openmm.Context(
         system, openmm.VerletIntegrator(0.001), openmm.Platform.getPlatformByName("Reference")
     )
@@ -31,7 +31,7 @@ def test_the_energy_falls_and_the_state_is_the_relaxed_one(tmp_path, argon_box, 
 
 
 def test_an_energy_that_is_not_finite_is_an_error(tmp_path, argon_box, resources):
-    state = argon_box.state_file.read_text()
+    state = argon_box.state_file.read_text(encoding="utf-8")
     broken = tmp_path / "state.xml"
     lines = state.splitlines(keepends=True)
     first = next(i for i, line in enumerate(lines) if "<Position " in line)

@@ -22,8 +22,8 @@ def reference_context(system, integrator, state):
 @pytest.fixture(scope="module")
 def liquid(argon_box):
     """System and State of argon at 90 K, after 10 ps."""
-    system = openmm.XmlSerializer.deserialize(argon_box.system_file.read_text())
-    start = openmm.XmlSerializer.deserialize(argon_box.state_file.read_text())
+    system = openmm.XmlSerializer.deserialize(argon_box.system_file.read_text(encoding="utf-8"))
+    start = openmm.XmlSerializer.deserialize(argon_box.state_file.read_text(encoding="utf-8"))
     integrator = openmm.LangevinMiddleIntegrator(90, 5, 0.004)
     integrator.setRandomNumberSeed(3)
     context = reference_context(system, integrator, start)

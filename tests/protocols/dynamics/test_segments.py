@@ -84,7 +84,7 @@ def test_frames_that_change_later_are_noticed(filled):
 
 def test_a_number_that_changed_in_a_segment_is_noticed(filled, caplog):
     info = filled / "000003" / "segment.json"
-    info.write_text(info.read_text().replace('"frames": 2', '"frames": 3'))
+    info.write_text(info.read_text(encoding="utf-8").replace('"frames": 2', '"frames": 3'))
     store = SegmentStore(filled)
     store.recover()
     assert store.number_of_frames == 6

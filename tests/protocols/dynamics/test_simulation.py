@@ -43,7 +43,7 @@ def test_frames_are_complete_and_consistent(tmp_path, argon_box, resources):
     assert outputs.frames == 10
     assert outputs.platform == "CPU"
     assert outputs.ns_per_day > 0
-    assert json.loads((tmp_path / PROGRESS_NAME).read_text())["steps_total"] == 500
+    assert json.loads((tmp_path / PROGRESS_NAME).read_text(encoding="utf-8"))["steps_total"] == 500
 
 
 def test_the_volume_is_constant_without_a_pressure(tmp_path, argon_box, resources):
@@ -54,7 +54,7 @@ def test_the_volume_is_constant_without_a_pressure(tmp_path, argon_box, resource
 
 def test_a_continued_run_goes_on_with_velocities_step_and_time(tmp_path, argon_box, resources):
     first = execute_in(simulation(argon_box), tmp_path / "a", resources)
-    state = openmm.XmlSerializer.deserialize(first.state_file.read_text())
+    state = openmm.XmlSerializer.deserialize(first.state_file.read_text(encoding="utf-8"))
     volume, _ = read_observable(first.observables_file, "volume")
     assert state.getPeriodicBoxVolume()._value == pytest.approx(volume[-1])
     shared = {"state_file": first.state_file, "seed": 6}
@@ -64,7 +64,7 @@ def test_a_continued_run_goes_on_with_velocities_step_and_time(tmp_path, argon_b
     times, _ = read_observable(continued.observables_file, "time")
     assert steps.tolist() == list(range(550, 1001, 50))
     assert np.allclose(times, steps * 0.002)
-    end = openmm.XmlSerializer.deserialize(continued.state_file.read_text())
+    end = openmm.XmlSerializer.deserialize(continued.state_file.read_text(encoding="utf-8"))
     assert (end.getStepCount(), end.getTime()._value) == (1000, pytest.approx(2.0))
     assert read_observable(anew.observables_file, "step")[0][0] == 50
     kinetic = [read_observable(run.observables_file, "kinetic energy")[0] for run in (first, continued, anew)]
@@ -77,8 +77,12 @@ def test_a_state_without_velocities_cannot_be_continued(tmp_path, argon_box, res
 
 
 def test_another_seed_is_another_trajectory(tmp_path, argon_box, resources):
-    first = execute_in(simulation(argon_box), tmp_path / "a", resources).observables_file.read_text()
-    other = execute_in(simulation(argon_box, seed=6), tmp_path / "b", resources).observables_file.read_text()
+    first = execute_in(simulation(argon_box), tmp_path / "a", resources).observables_file.read_text(
+        encoding="utf-8"
+    )
+    other = execute_in(simulation(argon_box, seed=6), tmp_path / "b", resources).observables_file.read_text(
+        encoding="utf-8"
+    )
     assert first != other
 
 
@@ -107,7 +111,7 @@ def test_outputs_and_provenance_say_where_it_ran(tmp_path, argon_box):
         "openmm_version": openmm.Platform.getOpenMMVersion(),
         "incidents": (),
     }
-    record = json.loads((tmp_path / "provenance.json").read_text())
+    record = json.loads((tmp_path / "provenance.json").read_text(encoding="utf-8"))
     assert {name: record[name] for name in said} == said | {"incidents": []}
     assert record["ns_per_day"] == outputs.ns_per_day
 

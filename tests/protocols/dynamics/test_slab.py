@@ -19,7 +19,7 @@ LJPME = openmm.NonbondedForce.LJPME
 
 
 def read(file):
-    return openmm.XmlSerializer.deserialize(file.read_text())
+    return openmm.XmlSerializer.deserialize(file.read_text(encoding="utf-8"))
 
 
 def slab_of(box, directory, **inputs):
@@ -131,7 +131,7 @@ def test_a_box_that_is_too_short_is_refused(argon_box):
 
 
 def test_a_box_that_is_not_rectangular_is_refused(tmp_path, argon_box):
-    text = argon_box.state_file.read_text()
+    text = argon_box.state_file.read_text(encoding="utf-8")
     (tmp_path / "oblique.xml").write_text(text.replace('<B x="0"', '<B x="0.3"'))
     box = argon_box.model_copy(update={"state_file": tmp_path / "oblique.xml"})
     with pytest.raises(InputError, match=r"oblique\.xml is not rectangular"):

@@ -59,7 +59,7 @@ def test_tables_have_every_segment(tmp_path, argon_box, relaxed):
     assert outputs.segments == 4
     assert outputs.platform == "Reference"
     assert outputs.ns_per_day > 0
-    state = openmm.XmlSerializer.deserialize(outputs.state_file.read_text())
+    state = openmm.XmlSerializer.deserialize(outputs.state_file.read_text(encoding="utf-8"))
     volume, _ = read_observable(outputs.segments_file, "volume")
     assert volume.tolist() == [pytest.approx(state.getPeriodicBoxVolume()._value)] * 4
 
@@ -95,7 +95,9 @@ def test_resumed_equals_uninterrupted(tmp_path, argon_box, relaxed, monkeypatch,
 def test_another_seed_gives_other_segments(tmp_path, argon_box, relaxed):
     protocols = [simulation(argon_box, relaxed, seed=seed, transport=SHORT) for seed in (1, 2)]
     outputs = [execute_in(each, tmp_path / each.label, REFERENCE) for each in protocols]
-    assert outputs[0].stress_file.read_text() != outputs[1].stress_file.read_text()
+    assert outputs[0].stress_file.read_text(encoding="utf-8") != outputs[1].stress_file.read_text(
+        encoding="utf-8"
+    )
 
 
 @pytest.mark.parametrize("name", ["stress_interval", "displacement_interval"])

@@ -56,8 +56,8 @@ def test_each_frame_has_its_energy_in_every_state(tmp_path, alchemical_file, arg
     assert unit == "kJ/mol"
     assert np.allclose(energies[:, 1], own, rtol=1e-12)
 
-    system = openmm.XmlSerializer.deserialize(alchemical_file.read_text())
-    state = openmm.XmlSerializer.deserialize(outputs.state_file.read_text())
+    system = openmm.XmlSerializer.deserialize(alchemical_file.read_text(encoding="utf-8"))
+    state = openmm.XmlSerializer.deserialize(outputs.state_file.read_text(encoding="utf-8"))
     platform = openmm.Platform.getPlatformByName("Reference")
     context = openmm.Context(system, openmm.VerletIntegrator(0.001), platform)
     context.setPeriodicBoxVectors(*state.getPeriodicBoxVectors())

@@ -48,7 +48,7 @@ class ReadFile(Protocol):
 
     def execute(self, directory, available_resources):
         target = directory / "copy.txt"
-        target.write_text(self.file.read_text())
+        target.write_text(self.file.read_text(encoding="utf-8"))
         return self.Outputs(copy_file=target)
 
 
@@ -150,7 +150,7 @@ def test_a_run_directory_can_be_moved(tmp_path):
     graph.execute(tmp_path / "old")
     (tmp_path / "old").rename(tmp_path / "new")
     [outputs] = graph.execute(tmp_path / "new").values()
-    assert outputs.copy_file.read_text() == "one"
+    assert outputs.copy_file.read_text(encoding="utf-8") == "one"
     assert outputs.copy_file.is_relative_to(tmp_path / "new")
 
 
@@ -166,7 +166,7 @@ def test_a_damaged_result_is_set_aside_and_made_again(tmp_path, damage, resource
         outputs.copy_file.write_text("o")
     else:
         outputs.copy_file.unlink()
-    assert execute_in(ReadFile(file=file), home, resources).copy_file.read_text() == "one"
+    assert execute_in(ReadFile(file=file), home, resources).copy_file.read_text(encoding="utf-8") == "one"
     assert (home / f"{RESULT_NAME}.corrupt-1").exists()
 
 
@@ -206,7 +206,7 @@ def test_provenance_lies_beside_the_result(tmp_path, resources):
     import json
 
     execute_in(Scale(value=1), tmp_path, resources)
-    record = json.loads((tmp_path / "provenance.json").read_text())
+    record = json.loads((tmp_path / "provenance.json").read_text(encoding="utf-8"))
     assert record["protocol"]["inputs"] == {"value": 1, "factor": 2}
     assert record["packages"]["openmm"]
     assert record["process"]["host"]

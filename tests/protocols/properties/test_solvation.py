@@ -139,7 +139,7 @@ def test_what_has_no_solvation_free_energy_is_refused(substance, force_field, me
 
 
 def test_a_force_field_that_charges_the_solute_is_refused(tmp_path):
-    text = (FORCE_FIELDS / "peroxide.xml").read_text().replace('"0.4"', '"0.5"')
+    text = (FORCE_FIELDS / "peroxide.xml").read_text(encoding="utf-8").replace('"0.4"', '"0.5"')
     (tmp_path / "charged.xml").write_text(text)
     force_field = OpenMMForceField("tip3p.xml", tmp_path / "charged.xml")
     with pytest.raises(InputError, match=r"gives OO a charge of 0\.2 e; a solvation free energy needs"):

@@ -53,7 +53,12 @@ def test_the_density_and_the_heat_of_one_state_share_their_simulations(tmp_path,
 def test_a_flexible_molecule_has_a_gas_beside_its_liquid(tmp_path):
     [heat] = estimate([WATER], OpenMMForceField("tip3p.xml"), directory=tmp_path, settings=FLEXIBLE)
     gases = list(tmp_path.glob("OpenMMGasSimulation-*/observables.csv"))
-    assert sorted(len(table.read_text().splitlines()) - 1 for table in gases) == [4, 4, 200, 200]
+    assert sorted(len(table.read_text(encoding="utf-8").splitlines()) - 1 for table in gases) == [
+        4,
+        4,
+        200,
+        200,
+    ]
     assert len(list(tmp_path.glob("BuildGasMolecule-*"))) == 2
     assert heat.platform == "CPU"  # that of the liquid
     assert 25 < heat.value.to("kJ/mol").magnitude < 60

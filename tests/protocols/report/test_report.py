@@ -95,14 +95,14 @@ class Page(HTMLParser):
 
 
 def page_of(directory, **arguments):
-    return Page(write_report(directory, **arguments).read_text())
+    return Page(write_report(directory, **arguments).read_text(encoding="utf-8"))
 
 
 def test_the_table_has_each_property_with_its_numbers(run):
     directory, [good, _] = run
     file = write_report(directory)
     assert file == directory / "report.html"
-    cells = [" ".join(cell.split()) for cell in Page(file.read_text()).cells]
+    cells = [" ".join(cell.split()) for cell in Page(file.read_text(encoding="utf-8")).cells]
     row = cells.index(str(good.property))
     shown = with_error(good.value.magnitude, good.standard_error.magnitude).replace("+/-", "±")
     allowed = good.property.allowed_error(good.value).magnitude
@@ -135,10 +135,13 @@ def test_each_property_has_its_pictures_checks_and_provenance(run):
     assert "density / g/mL" in page.words
     for check in good.checks:
         assert check.text.replace("+/-", "±") in page.words
-    record = json.loads((good.directory / "provenance.json").read_text())
+    record = json.loads((good.directory / "provenance.json").read_text(encoding="utf-8"))
     assert record["process"]["host"] in page.words
     assert f"openmm {record['packages']['openmm']}" in page.words
-    records = [json.loads(file.read_text()) for file in directory.glob("OpenMMSimulation-*/provenance.json")]
+    records = [
+        json.loads(file.read_text(encoding="utf-8"))
+        for file in directory.glob("OpenMMSimulation-*/provenance.json")
+    ]
     inputs = [each["protocol"]["inputs"] for each in records]
     seeds = [
         str(each["seed"]) for each in inputs if each["state"]["fields"]["temperature"]["quantity"] == "90 K"
@@ -192,7 +195,7 @@ def test_references_that_do_not_fit_are_refused(run, reference, message):
 
 def test_text_from_a_run_never_becomes_markup(copy):
     file = copy / "estimates.json"
-    estimates = json.loads(file.read_text())
+    estimates = json.loads(file.read_text(encoding="utf-8"))
     evil = "</p><script>alert('x')</script> A & <b>B</b>"
     for item in estimates:
         item |= {"property": f"Density of {evil}", "reason": evil, "unit": "g/mL", "notes": [evil]}
@@ -208,7 +211,7 @@ def test_text_from_a_run_never_becomes_markup(copy):
 
 def test_a_run_that_goes_on_and_one_that_has_just_begun(copy, tmp_path):
     file = copy / "estimates.json"
-    [first, second] = json.loads(file.read_text())
+    [first, second] = json.loads(file.read_text(encoding="utf-8"))
     kept = ("property", "unit", "round", "value", "status", "reason")  # what older versions wrote
     new = {name: second[name] for name in kept} | {"status": "running", "value": None, "reason": ""}
     file.write_text(json.dumps([first | {"status": "running"}, new]))

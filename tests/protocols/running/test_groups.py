@@ -44,7 +44,7 @@ class Join(Protocol):
         count: int
 
     def execute(self, directory, available_resources):
-        parts = [file.read_text() for file in self.files] + [self.end] * bool(self.end)
+        parts = [file.read_text(encoding="utf-8") for file in self.files] + [self.end] * bool(self.end)
         return self.Outputs(text=", ".join(parts), count=len(self.files))
 
 
@@ -124,7 +124,7 @@ def check_in_a_graph(run):
         assert outcomes[group.identity].satisfied is True
         assert outcomes[group.identity].density == quantity("2 g/mL")
         assert outcomes[after.identity].half == quantity("1 g/mL")
-        assert outcomes[after.identity].log_file.read_text() == "2 3"
+        assert outcomes[after.identity].log_file.read_text(encoding="utf-8") == "2 3"
         assert outcomes[end.identity].text == "4 1, 4 1, 32 1, end"
 
 
@@ -164,7 +164,7 @@ def test_a_finished_group_is_read_with_its_types_wherever_it_lies(tmp_path, reso
     assert type(read) is type(written)
     assert read.density == written.density
     assert read.log.is_relative_to(tmp_path / "new")
-    assert read.log.read_text() == "4 3"
+    assert read.log.read_text(encoding="utf-8") == "4 3"
     assert not list(tmp_path.glob("new/*.corrupt-*"))
 
 
@@ -265,7 +265,7 @@ def test_nothing_that_changes_any_more_is_an_error_and_a_repeated_member_is_not_
         r"change any more; not met: floor\.count less than 3$",
     ):
         execute_in(group, tmp_path, resources)
-    assert (tmp_path / "calls.txt").read_text() == "5 4 3 "
+    assert (tmp_path / "calls.txt").read_text(encoding="utf-8") == "5 4 3 "
 
 
 def test_identity_follows_members_conditions_and_wiring():
@@ -453,9 +453,10 @@ def extending(system_file, state_file, target, max_iterations):
 def iterations_of(directory, kind):
     """Outputs and inputs of a member in each iteration, as they lie on the disk."""
     homes = sorted(path.parent for path in directory.glob(f"iteration-*/{kind}-*/result.json"))
-    outputs = [json.loads((home / "result.json").read_text())["outputs"] for home in homes]
+    outputs = [json.loads((home / "result.json").read_text(encoding="utf-8"))["outputs"] for home in homes]
     return outputs, [
-        json.loads((home / "provenance.json").read_text())["protocol"]["inputs"] for home in homes
+        json.loads((home / "provenance.json").read_text(encoding="utf-8"))["protocol"]["inputs"]
+        for home in homes
     ]
 
 

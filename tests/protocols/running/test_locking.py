@@ -220,7 +220,7 @@ def test_the_lock_becomes_the_record_of_the_work(tmp_path):
         assert not (tmp_path / PROVENANCE_NAME).exists()
     assert [path.name for path in tmp_path.iterdir()] == [PROVENANCE_NAME]
     assert (tmp_path / PROVENANCE_NAME).stat().st_ino == inode  # a file less to make and to delete
-    record = json.loads((tmp_path / PROVENANCE_NAME).read_text())
+    record = json.loads((tmp_path / PROVENANCE_NAME).read_text(encoding="utf-8"))
     assert record["process"]["pid"] == os.getpid()
     assert record["finished"] == "now"
     assert record["started"]
@@ -238,7 +238,7 @@ def test_the_record_of_one_who_died_before_unlocking_is_kept(tmp_path):
     (tmp_path / LOCK_NAME).write_text(json.dumps({"process": dead, "finished": "then"}))
     with DirectoryLock(tmp_path):
         pass
-    assert json.loads((tmp_path / PROVENANCE_NAME).read_text())["finished"] == "then"
+    assert json.loads((tmp_path / PROVENANCE_NAME).read_text(encoding="utf-8"))["finished"] == "then"
 
 
 def test_one_who_was_replaced_records_nothing(tmp_path):
@@ -246,4 +246,4 @@ def test_one_who_was_replaced_records_nothing(tmp_path):
         write_lock(tmp_path, dataclasses.replace(Holder.here(), token="other"))
         lock.record({"finished": "now"})
     assert [path.name for path in tmp_path.iterdir()] == [LOCK_NAME]
-    assert "finished" not in (tmp_path / LOCK_NAME).read_text()
+    assert "finished" not in (tmp_path / LOCK_NAME).read_text(encoding="utf-8")

@@ -90,7 +90,7 @@ def test_the_culprit_is_the_one_that_failed_by_itself(tmp_path):
     protocol, error = run.culprit(after)
     assert protocol == bad
     assert "no luck" in str(error)
-    assert "no luck" in (tmp_path / bad.label / "error.json").read_text()
+    assert "no luck" in (tmp_path / bad.label / "error.json").read_text(encoding="utf-8")
     assert not (tmp_path / after.label / "error.json").exists()
     workers.close()
 
@@ -107,7 +107,7 @@ def test_finished_protocols_are_reported_without_being_submitted(tmp_path):
     assert list(again.wait()) == [step]
     assert again.outcome(step).value == 2
     assert idle.futures == {}
-    assert len((tmp_path / INDEX_NAME).read_text().splitlines()) == 1
+    assert len((tmp_path / INDEX_NAME).read_text(encoding="utf-8").splitlines()) == 1
 
 
 def test_waiting_ends_when_woken_or_late(tmp_path):

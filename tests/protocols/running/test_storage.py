@@ -53,7 +53,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_draft(tmp_path, monkeypat
     monkeypatch.setattr(Path, "replace", fail)
     with pytest.raises(OSError, match="broken"):
         write_atomically(file, "new")
-    assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
+    assert [path.read_text(encoding="utf-8") for path in tmp_path.iterdir()] == ["old"]
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
@@ -76,7 +76,7 @@ def test_a_damaged_output_is_kept_beside_the_result_that_named_it(finished, name
         read_outputs(finished, parse, IDENTITY)
     assert caught.value.path == finished / name
     assert load_outputs(finished, parse, IDENTITY) is None
-    assert (finished / f"{name}.corrupt-1").read_text() == "abd"
+    assert (finished / f"{name}.corrupt-1").read_text(encoding="utf-8") == "abd"
     assert (finished / f"{RESULT_NAME}.corrupt-1").exists()
     assert f"{finished / name} cannot be used" in caplog.text
 
@@ -85,11 +85,11 @@ def test_a_damaged_output_is_kept_beside_the_result_that_named_it(finished, name
 def test_rubbish_in_a_result_is_set_aside(finished, rubbish):
     (finished / RESULT_NAME).write_text(rubbish)
     assert load_outputs(finished, parse, IDENTITY) is None
-    assert (finished / f"{RESULT_NAME}.corrupt-1").read_text() == rubbish
+    assert (finished / f"{RESULT_NAME}.corrupt-1").read_text(encoding="utf-8") == rubbish
 
 
 def test_a_number_that_changed_in_a_result_is_noticed(finished):
-    data = json.loads((finished / RESULT_NAME).read_text())
+    data = json.loads((finished / RESULT_NAME).read_text(encoding="utf-8"))
     data["outputs"]["file"] = "two.txt"
     (finished / RESULT_NAME).write_text(json.dumps(data))
     assert load_outputs(finished, parse, IDENTITY) is None
@@ -98,4 +98,4 @@ def test_a_number_that_changed_in_a_result_is_noticed(finished):
 def test_a_directory_belongs_to_one_protocol(finished, resources):
     with pytest.raises(InputError, match=r"directory: '.*' belongs to another protocol, .* of its own"):
         execute_in(Write(text="other"), finished, resources)
-    assert execute_in(Write(text="abc"), finished, resources).file.read_text() == "abc"
+    assert execute_in(Write(text="abc"), finished, resources).file.read_text(encoding="utf-8") == "abc"

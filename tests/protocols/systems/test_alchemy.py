@@ -35,7 +35,7 @@ def energy(system, state, **parameters):
 
 
 def read(file):
-    return openmm.XmlSerializer.deserialize(file.read_text())
+    return openmm.XmlSerializer.deserialize(file.read_text(encoding="utf-8"))
 
 
 def boxed(home, substance, force_field, density):

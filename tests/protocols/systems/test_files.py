@@ -119,8 +119,8 @@ def water_top(tmp_path, number):
     for name in ("water.top", "spce.itp"):
         shutil.copy(SHIPPED / name, tmp_path)
     top = tmp_path / "water.top"
-    top.write_text(top.read_text().replace("SOL  216", f"SOL  {number}"))
-    lines = (SHIPPED / "water.gro").read_text().splitlines()
+    top.write_text(top.read_text(encoding="utf-8").replace("SOL  216", f"SOL  {number}"))
+    lines = (SHIPPED / "water.gro").read_text(encoding="utf-8").splitlines()
     gro = [lines[0], str(3 * number), *lines[2 : 2 + 3 * number], lines[-1]]
     (tmp_path / "water.gro").write_text("\n".join(gro) + "\n")
     return top, tmp_path / "water.gro"
@@ -151,7 +151,7 @@ def test_the_same_water_box_has_the_same_energy_through_two_sources():
 
 def test_a_file_that_is_included_travels_and_one_that_is_never_read_need_not_be_there(tmp_path):
     top, gro = water_top(tmp_path, 1)
-    top.write_text('#ifdef POSRES\n#include "posre.itp"\n#endif\n' + top.read_text())
+    top.write_text('#ifdef POSRES\n#include "posre.itp"\n#endif\n' + top.read_text(encoding="utf-8"))
     source = GromacsFiles(top, gro)
     (tmp_path / "spce.itp").unlink()
     assert GromacsFiles.model_validate(source.model_dump(mode="json")) == source
@@ -257,7 +257,7 @@ def test_coordinates_of_another_number_of_atoms_are_refused():
 
 
 def test_coordinates_in_another_order_are_refused_and_the_atoms_named(tmp_path):
-    lines = (SHIPPED / "ethanol.inpcrd").read_text().splitlines()
+    lines = (SHIPPED / "ethanol.inpcrd").read_text(encoding="utf-8").splitlines()
     numbers = "".join(lines[2:])
     rows = [numbers[i : i + 36] for i in range(0, len(numbers), 36)]
     rows[0], rows[8] = rows[8], rows[0]
@@ -293,7 +293,7 @@ def test_a_molecule_that_the_files_do_not_have_is_named(tmp_path):
 )
 def test_a_charmm_type_without_parameters_is_refused(tmp_path, change, message):
     psf, pdb, [prm] = charmm(tmp_path, 1)
-    prm.write_text(change(prm.read_text()))
+    prm.write_text(change(prm.read_text(encoding="utf-8")))
     with pytest.raises(InputError, match=message) as caught:
         CharmmFiles(psf, pdb, [prm])
     assert "\n" not in str(caught.value)

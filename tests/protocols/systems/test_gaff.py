@@ -153,7 +153,7 @@ def test_the_outputs_tell_where_the_parameters_come_from(assign):
     assert gaff.charge_program.startswith("sqm ")
     assert gaff.charge_program.endswith(", AM1-BCC")
     for made in (gaff, gaff2):
-        text = made.parameters_file.read_text()
+        text = made.parameters_file.read_text(encoding="utf-8")
         assert all(words in text for words in (made.programs, made.parameter_set, made.charge_program, "CCO"))
         assert app.ForceField(str(made.parameters_file))  # for use elsewhere
 
@@ -205,7 +205,7 @@ def test_the_end_of_the_log_of_a_failing_sqm_reaches_the_user(tmp_path, resource
     with pytest.raises(ParameterError) as caught:
         execute_in(AssignGaffParameters(smiles="[H][H]"), tmp_path, resources)
     assert str(caught.value).startswith("[H][H]: antechamber: exit status 1")
-    last = (tmp_path / "ambertools" / "sqm.out").read_text().strip().splitlines()[-1]
+    last = (tmp_path / "ambertools" / "sqm.out").read_text(encoding="utf-8").strip().splitlines()[-1]
     assert str(caught.value).endswith(" ".join(last.split()))
 
 
@@ -237,7 +237,7 @@ def test_a_program_that_takes_too_long_is_ended_with_those_that_it_started(tmp_p
     monkeypatch.setattr(ambertools, "_LIMIT_S", 1)
     with pytest.raises(ParameterError, match=r"^slow: no end within "):
         AmberTools(tmp_path / "bin").run("slow", directory=tmp_path)
-    started = int((tmp_path / "pid").read_text())
+    started = int((tmp_path / "pid").read_text(encoding="utf-8"))
     assert not psutil.pid_exists(started) or psutil.Process(started).status() == psutil.STATUS_ZOMBIE
 
 
@@ -248,9 +248,13 @@ def test_what_was_computed_is_kept_for_other_runs(tmp_path, resources, monkeypat
     again = execute_in(AssignGaffParameters(smiles="CO"), tmp_path / "again", resources)
     assert not (tmp_path / "again" / "ambertools").exists()  # no program ran
     assert again.parameters == first.parameters
-    assert again.prmtop_file.read_text() == first.prmtop_file.read_text()
+    assert again.prmtop_file.read_text(encoding="utf-8") == first.prmtop_file.read_text(encoding="utf-8")
 
-    for damage in (kept.read_text()[:-200], kept.read_text().replace("charge=", "charge =", 1), "[]"):
+    for damage in (
+        kept.read_text(encoding="utf-8")[:-200],
+        kept.read_text(encoding="utf-8").replace("charge=", "charge =", 1),
+        "[]",
+    ):
         kept.write_text(damage)
         home = tmp_path / f"damaged-{len(damage)}"
         assert execute_in(AssignGaffParameters(smiles="CO"), home, resources).parameters == first.parameters
@@ -294,7 +298,7 @@ def test_a_gaff_solute_dissolves_in_water_of_another_source(tmp_path, resources,
     )
     assert BuildOpenMMSystem.from_yaml(protocol.to_yaml()) == protocol
     built = execute_in(protocol, tmp_path / "built", resources)
-    system = openmm.XmlSerializer.deserialize(built.system_file.read_text())
+    system = openmm.XmlSerializer.deserialize(built.system_file.read_text(encoding="utf-8"))
     [force] = [force for force in system.getForces() if isinstance(force, openmm.NonbondedForce)]
     charges = [force.getParticleParameters(i)[0]._value for i in range(system.getNumParticles())]
     theirs = app.AmberPrmtopFile(str(assign("CO").prmtop_file))

@@ -11,7 +11,7 @@ from protocols.systems.parameterise import BuildOpenMMSystem
 
 
 def nonbonded(outputs):
-    system = openmm.XmlSerializer.deserialize(outputs.system_file.read_text())
+    system = openmm.XmlSerializer.deserialize(outputs.system_file.read_text(encoding="utf-8"))
     return system, next(f for f in system.getForces() if isinstance(f, openmm.NonbondedForce))
 
 
@@ -57,7 +57,7 @@ def test_every_interaction_setting_reaches_the_system(tmp_path, resources):
 def test_virtual_sites_are_added_with_positions(tmp_path, resources):
     outputs = water(tmp_path, resources, force_field="tip4pew.xml")
     system, _ = nonbonded(outputs)
-    state = openmm.XmlSerializer.deserialize(outputs.state_file.read_text())
+    state = openmm.XmlSerializer.deserialize(outputs.state_file.read_text(encoding="utf-8"))
     assert system.getNumParticles() == len(state.getPositions()) == 160
     assert system.isVirtualSite(3)
 

@@ -36,7 +36,7 @@ def scaled(water, directory, density):
 
 
 def read(file):
-    state = openmm.XmlSerializer.deserialize(file.read_text())
+    state = openmm.XmlSerializer.deserialize(file.read_text(encoding="utf-8"))
     box = state.getPeriodicBoxVectors(asNumpy=True)._value
     return np.array(state.getPositions(asNumpy=True)._value).reshape(-1, 4, 3), np.array(box)
 
