@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from real_grid_engine import GridEngine
+from water_example import run_water_example
 
 from workflow_backends import ParslGridEngineBackend, QueueWorkerResources
 from workflow_backends.errors import EngineError
@@ -116,3 +117,7 @@ def test_jobs_in_the_queue_are_cancelled_too(grid_engine: GridEngine, tmp_path: 
             backend.submit_task(time.sleep, 100)
         _wait_until(lambda: len(grid_engine.queue()) == 3)
     assert grid_engine.queue() == []
+
+
+def test_the_water_example_needs_another_backend_only(grid_engine: GridEngine, tmp_path: Path) -> None:
+    run_water_example(tmp_path, "14_slurm.py", {"ParslSlurmBackend": "ParslGridEngineBackend"})

@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 import pytest
 from distributed import Client
+from water_example import run_water_example
 
 from workflow_backends import CalculationBackend, ComputeResources, DaskBackend, DaskLocalBackend
 from workflow_backends.errors import InvalidResourcesError
@@ -80,6 +81,14 @@ class TestOwnClient(BackendConformance):
             assert other.submit_task(abs, -1).result(60) == 1
         assert self.client.submit(abs, -2).result(60) == 2
         assert backend.submit_task(abs, -3).result(60) == 3
+
+    def test_the_water_example_needs_another_backend_only(self, tmp_path: Path) -> None:
+        client = f"Client(scheduler_file={os.environ['TEST_SCHEDULER_FILE']!r})"
+        changes = {
+            "ComputeResources, ParslLocalBackend": "DaskBackend\nfrom distributed import Client",
+            r"ParslLocalBackend\([^:]*\) as": f"DaskBackend({client}) as",
+        }
+        run_water_example(tmp_path, "01_water_density.py", changes)
 
 
 def test_nothing_listens_beyond_this_machine_and_a_dashboard_is_there_when_asked_for() -> None:

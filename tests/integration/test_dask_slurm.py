@@ -18,6 +18,7 @@ import psutil
 import pytest
 from distributed.utils import offload
 from real_slurm import Slurm, missing
+from water_example import run_water_example
 
 from workflow_backends import DaskSlurmBackend, QueueWorkerResources
 from workflow_backends.errors import EngineError
@@ -52,6 +53,10 @@ class TestDaskSlurm(BackendConformance):
         return DaskSlurmBackend(
             0, workers, QueueWorkerResources(**resources), directory=tempfile.gettempdir()
         )
+
+
+def test_the_water_example_needs_another_backend_only(slurm: Slurm, tmp_path: Path) -> None:
+    run_water_example(tmp_path, "14_slurm.py", {"ParslSlurmBackend": "DaskSlurmBackend"})
 
 
 def _wait_until(condition: Callable[[], bool], timeout: float = 60) -> None:

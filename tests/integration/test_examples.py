@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from water_example import only_progress
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 NUMBER = r"-?\d[\d.e-]* \+/- \d[\d.e-]*"
@@ -83,11 +84,6 @@ def run(script, directory, *more):
         text=True,
         check=False,
     )
-
-
-def only_progress(text):
-    """Tell whether there is nothing but progress, of a run that takes longer than half a minute here."""
-    return all(re.match(r"\d\d:\d\d:\d\d ", line) for line in text.splitlines())
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from typing import Any
 import psutil
 import pytest
 from real_slurm import Slurm, missing
+from water_example import run_water_example
 
 from protocols import OpenMMForceField, Substance, ThermodynamicState
 from protocols.analysis.observables import read_observable
@@ -302,17 +303,7 @@ def test_nothing_listens_beyond_this_machine(slurm: Slurm, tmp_path: Path) -> No
 
 def test_the_water_example_needs_another_backend_only(slurm: Slurm, tmp_path: Path) -> None:
     """Example 14 is example 01 with the backend, what a worker asks for and --print-job changed."""
-    run = subprocess.run(
-        [sys.executable, _ROOT / "examples" / "14_slurm.py", "--fast", "--directory", "water"],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(_ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr
-    assert run.stdout.startswith("Density of O at 298.15 K, 1 atm: ")
-    assert run.stderr == ""
+    run_water_example(tmp_path, "14_slurm.py", {})
 
 
 def _script(directory: Path, *before: str, **variables: str) -> subprocess.Popen[str]:
