@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from workflow_backends.engine import Pool
 from workflow_backends.errors import InvalidResourcesError
-from workflow_backends.pinning import pool_positions, pool_variable, worker_variables
+from workflow_backends.pinning import own_positions, pool_positions, pool_variable, worker_variables
 from workflow_backends.platforms import GPU_PLATFORMS, PlatformChoice, opencl_candidates, select_platform
 from workflow_backends.probing import find_devices
 from workflow_backends.resources import GPUToolkit
@@ -63,18 +63,23 @@ def assign_devices(
 
 def devices_in_sight(
     choice: PlatformChoice, environment: Mapping[str, str], *, any_device: bool
-) -> list[str]:
-    """Return the names of the devices like the chosen one; `any_device` counts CPUs under OpenCL as well."""
+) -> dict[int, str]:
+    """Return the devices like the chosen one that this process may use: their names by place.
+
+    A task of a worker, which may start a backend as well, has what its worker was given. Places count the
+    devices in sight, as `pinning.pool_variable` takes them; `any_device` counts CPUs under OpenCL as well.
+    """
     devices = find_devices(choice.name, environment)
     if choice.name == "OpenCL":
         groups = opencl_candidates(devices, any_device=any_device)
         index = int(choice.properties["OpenCLPlatformIndex"])
         devices = next(group for group in groups if group[0].platform_index == index)
-    return [device.name for device in devices]
+    own = own_positions(choice.name, environment)
+    return {place: device.name for place, device in enumerate(devices) if own is None or place in own}
 
 
 def _divided(
-    toolkit: str, owners: Mapping[str, Pool], seen: list[str], workers_per_gpu: int
+    toolkit: str, owners: Mapping[str, Pool], seen: Mapping[int, str], workers_per_gpu: int
 ) -> dict[str, dict[str, str]]:
     numbers = [
         math.ceil(pool.number_of_workers / workers_per_gpu) * pool.resources.number_of_gpus
@@ -85,13 +90,14 @@ def _divided(
     if sum(numbers) > len(seen):
         raise InvalidResourcesError(
             f"number_of_workers x number_of_gpus: {sum(numbers)} devices of {toolkit} were asked for, this"
-            f" machine has {len(seen)} ({', '.join(seen)}); ask for fewer, or let workers share with"
-            " workers_per_gpu"
+            f" process may use {len(seen)} ({', '.join(seen.values())}); ask for fewer, or let workers share"
+            " with workers_per_gpu"
         )
     if all(pool.resources.number_of_gpus == len(seen) for pool in owners.values()):  # nothing to divide
         return {name: {} for name in owners}
+    places = list(seen)
     return {
-        name: pool_variable(toolkit, positions)
+        name: pool_variable(toolkit, [places[position] for position in positions])
         for name, positions in zip(owners, pool_positions(numbers), strict=True)
     }
 

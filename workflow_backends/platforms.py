@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from workflow_backends.devices import Device
 from workflow_backends.errors import PlatformUnavailableError
 from workflow_backends.machine import cpu_name, total_memory
-from workflow_backends.pinning import MASKS, own_positions
+from workflow_backends.pinning import GPU_VARIABLE, MASKS, own_positions
 from workflow_backends.probing import find_devices, find_plugins, try_platform
 from workflow_backends.resources import ComputeResources, GPUPrecision, GPUToolkit
 
@@ -199,6 +199,9 @@ def _gpu(
     name: str, resources: ComputeResources, environment: Mapping[str, str], *, any_device: bool
 ) -> PlatformChoice:
     """Return the choice of this GPU platform, if it works."""
+    owner = environment.get(GPU_VARIABLE, "").partition(":")[0]
+    if owner not in ("", name):  # its devices of this platform may be another worker's
+        raise PlatformUnavailableError(f"this worker was given devices of {owner}")
     wanted = max(resources.number_of_gpus, 1)
     precision = str(resources.preferred_gpu_precision)
     found = find_devices(name, environment)

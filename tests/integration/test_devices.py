@@ -50,6 +50,25 @@ def test_each_worker_has_a_device_of_its_own(tmp_path: Path) -> None:
     assert len({pid for _, pid in chosen}) == 2
 
 
+def _choose_in_a_backend_of_its_own(barrier: str) -> tuple[str, str]:
+    with ParslLocalBackend(1, _OPENCL) as backend:
+        choice, _ = backend.submit_task(_choose, barrier).result(60)
+    try:
+        ParslLocalBackend(2, _OPENCL).start()
+    except InvalidResourcesError as error:
+        return choice.properties["DeviceIndex"], str(error)
+    return choice.properties["DeviceIndex"], ""
+
+
+@pytest.mark.usefixtures("two_devices")
+def test_a_backend_in_a_task_has_the_device_of_its_worker(tmp_path: Path) -> None:
+    with ParslLocalBackend(2, _OPENCL) as backend:
+        futures = [backend.submit_task(_choose_in_a_backend_of_its_own, str(tmp_path)) for _ in range(2)]
+        chosen = [future.result(100) for future in futures]
+    assert {index for index, _ in chosen} == {"0", "1"}
+    assert all("this process may use 1 " in refusal for _, refusal in chosen)
+
+
 @pytest.mark.usefixtures("two_devices")
 def test_pools_do_not_share_devices() -> None:
     pools = {"a": (1, _OPENCL), "b": (1, ComputeResources(1, 1, "OpenCL", "mixed"))}

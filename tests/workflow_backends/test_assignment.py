@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -18,8 +20,10 @@ GPU = ComputeResources(number_of_gpus=1)
 CPU = Pool(8, ComputeResources())
 
 
-def _assign(workers_per_gpu: int = 1, /, **pools: Pool) -> dict[str, str]:
-    assigned = assign_devices(pools, {}, workers_per_gpu)
+def _assign(
+    workers_per_gpu: int = 1, /, environment: Mapping[str, str] = MappingProxyType({}), **pools: Pool
+) -> dict[str, str]:
+    assigned = assign_devices(pools, environment, workers_per_gpu)
     return {name: variables.get(GPU_VARIABLE, "") for name, variables in assigned.items()}
 
 
@@ -40,13 +44,36 @@ def test_one_worker_with_all_devices_keeps_what_it_sees(use: Use) -> None:
 
 def test_more_workers_than_devices_are_refused(use: Use) -> None:
     use(WITH_NVIDIA)
-    with pytest.raises(InvalidResourcesError, match=r"5 devices of CUDA were asked for, this machine has 4"):
+    with pytest.raises(
+        InvalidResourcesError, match=r"5 devices of CUDA were asked for, this process may use 4"
+    ):
         _assign(a=Pool(3, GPU), b=Pool(2, GPU))
     use(WITH_POCL)
     opencl = ComputeResources(number_of_gpus=1, preferred_gpu_toolkit="OpenCL")
-    with pytest.raises(InvalidResourcesError, match=r"has 1 \(PoCL\).*workers_per_gpu"):
+    with pytest.raises(InvalidResourcesError, match=r"may use 1 \(PoCL\).*workers_per_gpu"):
         _assign(a=Pool(2, opencl))
     assert _assign(2, a=Pool(2, opencl)) == {"a": ""}
+
+
+@pytest.mark.parametrize(
+    ("toolkit", "given", "owner", "places"),
+    [
+        ("CUDA", {"CUDA_VISIBLE_DEVICES": "1,3", GPU_VARIABLE: ""}, "CUDA", (0, 1)),  # places in the mask
+        ("OpenCL", {GPU_VARIABLE: "OpenCL:1,3"}, "OpenCL", (1, 3)),
+        ("auto", {GPU_VARIABLE: "OpenCL:1,3"}, "OpenCL", (1, 3)),  # CUDA's devices may be another worker's
+    ],
+)
+def test_a_task_that_starts_a_backend_divides_what_its_worker_was_given(
+    use: Use, toolkit: str, given: dict[str, str], owner: str, places: tuple[int, int]
+) -> None:
+    use(WITH_NVIDIA)
+    gpu, (first, second) = ComputeResources(1, 1, toolkit), places
+    assert _assign(1, given, a=Pool(1, gpu)) == {"a": f"{owner}:{first}"}
+    assert _assign(1, given, a=Pool(2, gpu)) == {"a": f"{owner}:{first},{second}"}
+    divided = {"a": f"{owner}:{first}", "b": f"{owner}:{second}"}
+    assert _assign(1, given, a=Pool(1, gpu), b=Pool(1, gpu)) == divided
+    with pytest.raises(InvalidResourcesError, match="this process may use 2 "):
+        _assign(1, given, a=Pool(3, gpu))
 
 
 def test_what_does_not_work_is_refused_at_once(use: Use) -> None:
