@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,11 +15,14 @@ from typing import Any
 from protocols.errors import InputError
 from protocols.progress import read_progress
 from protocols.running.holder import Holder
-from protocols.running.locking import LOCK_NAME, PROVENANCE_NAME, has_beaten, holder_of
-from protocols.running.run import ESTIMATES_NAME, INDEX_NAME
+from protocols.running.locking import LOCK_NAME, PROVENANCE_NAME, has_beaten, holder_of, seconds_since_beat
+from protocols.running.run import CALCULATION_NAME, ESTIMATES_NAME, INDEX_NAME
 from protocols.running.storage import ERROR_NAME, RESULT_NAME
 
 __all__ = ["ProtocolState", "ProtocolStatus", "RunStatus", "run_status"]
+
+_INTERRUPTED = "interrupted"
+_MINUTES_FROM_S = 100
 
 
 class ProtocolState(StrEnum):
@@ -80,13 +84,21 @@ class RunStatus:
         All that the run has asked for, upstream first.
     estimates
         Where each property stands, as plain data: property, round, value, standard_error, target, unit,
-        n_effective, status, reason.
+        n_effective, status, reason. The status is "interrupted" where a property was on its way and nobody
+        drives the run any more.
+    lost
+        The process that drove the run and is gone without having ended it.
+    silence
+        Seconds since the heartbeat of a process, alive or lost, that cannot be looked up from here because
+        it is on another machine or in another container; by the clocks of both.
     """
 
     directory: Path
     holder: str | None
     protocols: tuple[ProtocolStatus, ...]
     estimates: tuple[dict[str, Any], ...]
+    lost: str | None = None
+    silence: float | None = None
 
     @property
     def counts(self) -> dict[ProtocolState, int]:
@@ -94,10 +106,36 @@ class RunStatus:
         counted = Counter(protocol.state for protocol in self.protocols)
         return {state: counted[state] for state in ProtocolState}
 
+    @property
+    def interrupted(self) -> bool:
+        """Whether the run has not ended, and nobody drives it."""
+        if not self.estimates:
+            return self.lost is not None
+        return any(item.get("status") == _INTERRUPTED for item in self.estimates)
+
+    @property
+    def driver(self) -> str:
+        """Who drives the run, or how to go on with it, in words."""
+        heard = "" if self.silence is None else f"last heard of {_ago(self.silence)}"
+        if self.holder is not None:
+            return f"driven by {self.holder}{heard and f', {heard}'}"
+        if not self.interrupted:
+            return "nobody drives it"
+        why = ""
+        if self.lost is not None:
+            why = f", it seems: {self.lost} was {heard}" if heard else f": {self.lost} has died"
+        return f"interrupted{why}; go on with {self.how_to_resume}"
+
+    @property
+    def how_to_resume(self) -> str:
+        """The command, or words for it where a script has started the run."""
+        if (self.directory / CALCULATION_NAME).exists():
+            return f"estimate-properties resume {shlex.quote(str(self.directory))}"
+        return "the same script and the same directory"
+
     def __str__(self) -> str:
         counts = ", ".join(f"{number} {state}" for state, number in self.counts.items() if number)
-        driver = f"driven by {self.holder}" if self.holder else "nobody drives it"
-        return f"{self.directory}: {counts or 'no protocol'}; {driver}"
+        return f"{self.directory}: {counts or 'no protocol'}; {self.driver}"
 
 
 def run_status(directory: Path | str) -> RunStatus:
@@ -118,14 +156,33 @@ def run_status(directory: Path | str) -> RunStatus:
         lines = (home / INDEX_NAME).read_text(encoding="utf-8").splitlines()
     except OSError as error:
         raise InputError(f"directory: {str(home)!r} holds no run: {error.strerror} ({INDEX_NAME})") from None
-    holder = holder_of(home)
-    estimates = _read(home / ESTIMATES_NAME)
+    holder = holder_of(home)  # before the estimates, which a run writes before it lets go
+    lives = holder is not None and _lives(home, holder)
+    remote = holder is not None and not holder.is_local
     return RunStatus(
-        home,
-        str(holder) if holder is not None and _lives(home, holder) else None,
-        tuple(_protocol(home, entry) for entry in _entries(lines)),
-        tuple(estimates) if isinstance(estimates, list) else (),
+        directory=home,
+        holder=str(holder) if lives else None,
+        protocols=tuple(_protocol(home, entry) for entry in _entries(lines)),
+        estimates=tuple(_estimates(home, lives=lives)),
+        lost=str(holder) if holder is not None and not lives else None,
+        silence=seconds_since_beat(home) if remote else None,
     )
+
+
+def _estimates(home: Path, *, lives: bool) -> Iterator[dict[str, Any]]:
+    """Yield where each property was when that was last written: whoever wrote it may have died since."""
+    written = _read(home / ESTIMATES_NAME)
+    for item in written if isinstance(written, list) else ():
+        stopped = not lives and item.get("status") == "running"
+        yield item | {"status": _INTERRUPTED} if stopped else item
+
+
+def _ago(seconds: float) -> str:
+    """Return how long ago something was, in few digits."""
+    if seconds < _MINUTES_FROM_S:
+        return f"{seconds:.0f} s ago"
+    minutes = seconds / 60
+    return f"{minutes:.0f} min ago" if minutes < 2 * 60 else f"{minutes / 60:.0f} h ago"
 
 
 def _entries(lines: list[str]) -> Iterator[dict[str, Any]]:

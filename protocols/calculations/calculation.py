@@ -22,6 +22,7 @@ from protocols.properties.base import Property
 from protocols.properties.catalogue import find_property
 from protocols.quantities import Quantity, describe_quantity
 from protocols.result import PropertyResult
+from protocols.running.run import CALCULATION_NAME
 from protocols.running.storage import write_atomically
 from protocols.settings import SimulationSettings
 from protocols.systems.sources import ParameterSource
@@ -32,7 +33,7 @@ from workflow_backends.parsl_engine.local import ParslLocalBackend
 
 __all__ = ["Calculation", "kept_calculation", "read_calculation"]
 
-_KEPT_NAME, _ORIGIN_NAME = "calculation.yaml", "calculation.json"
+_ORIGIN_NAME = "calculation.json"
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ class Calculation:
         """Write the file's text into a run's directory, so that the run can be resumed from there."""
         directory.mkdir(parents=True, exist_ok=True)
         write_atomically(directory / _ORIGIN_NAME, json_text({"folder": str(self.folder)}))
-        write_atomically(directory / _KEPT_NAME, self.text)
+        write_atomically(directory / CALCULATION_NAME, self.text)
 
 
 def read_calculation(file: Path | str) -> Calculation:
@@ -123,9 +124,9 @@ def kept_calculation(directory: Path | str) -> Calculation:
         folder = Path(json.loads((home / _ORIGIN_NAME).read_text(encoding="utf-8"))["folder"])
     except (OSError, ValueError, KeyError, TypeError):
         raise InputError(
-            f"directory: {str(home)!r} holds no run of the command line; {_KEPT_NAME} is missing"
+            f"directory: {str(home)!r} holds no run of the command line; {CALCULATION_NAME} is missing"
         ) from None
-    return _read(home / _KEPT_NAME, folder)
+    return _read(home / CALCULATION_NAME, folder)
 
 
 def _read(path: Path, folder: Path) -> Calculation:

@@ -74,7 +74,7 @@ def check(
 def status(
     directory: _Run,
     everything: Annotated[bool, typer.Option("--all", help="List finished and waiting steps too.")] = False,
-    watch: Annotated[bool, typer.Option("--watch", help="Show it again and again, until Ctrl-C.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Show it until the run ends, or Ctrl-C.")] = False,
     json: _Json = False,
 ) -> None:
     """Show where a run stands, while it goes on or after."""

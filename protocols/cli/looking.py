@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -28,8 +29,8 @@ def show_status(directory: Path, *, everything: bool, watch: bool, as_json: bool
     """Print where a run stands; end with 1 when a protocol has failed."""
     with reporting(as_json=as_json):
         found = run_status(directory)
-        if watch and not as_json:
-            _watch(directory, everything=everything)
+        if watch:
+            found = _watch(directory, everything=everything, silent=as_json)
         say(_text(found, everything=everything), _data(found), as_json=as_json)
         raise typer.Exit(Exit.failed if found.counts[ProtocolState.failed] else Exit.fine)
 
@@ -50,12 +51,18 @@ def make_report(directory: Path, output: Path | None, *, as_json: bool) -> None:
         say(f"Written: {written}", {"report": str(written)}, as_json=as_json)
 
 
-def _watch(directory: Path, *, everything: bool) -> None:
-    """Show the status until the run ends or Ctrl-C."""
-    with Live(console=Console(), auto_refresh=False, transient=True) as live:
+def _watch(directory: Path, *, everything: bool, silent: bool) -> RunStatus:
+    """Show the status until the run ends or Ctrl-C, which leaves the run alone; return the last one."""
+    console, before = Console(quiet=silent), None
+    with suppress(KeyboardInterrupt), Live(console=console, auto_refresh=False, transient=True) as live:
         while (found := run_status(directory)).holder is not None:
-            live.update(Text(_text(found, everything=everything)), refresh=True)
+            if console.is_terminal:
+                live.update(Text(_text(found, everything=everything)), refresh=True)
+            elif found.counts != before and not silent:
+                typer.echo(found)
+            before = found.counts
             time.sleep(_EVERY_S)
+    return run_status(directory)
 
 
 def _text(status: RunStatus, *, everything: bool) -> str:
@@ -79,4 +86,5 @@ def _line(protocol: ProtocolStatus) -> str:
 
 
 def _data(status: RunStatus) -> dict[str, object]:
-    return asdict(status) | {"counts": {str(state): number for state, number in status.counts.items()}}
+    more = {"interrupted": status.interrupted, "driver": status.driver}
+    return asdict(status) | more | {"counts": {str(state): number for state, number in status.counts.items()}}

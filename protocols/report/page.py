@@ -26,12 +26,14 @@ _WORDS = {
     "too short": "The simulations are too short to tell; take value and error as a first impression.",
     "failed": "No value: a protocol failed.",
     "running": "Still being simulated; value and error are those of the last round.",
+    "interrupted": "The run was interrupted before this was good enough; shown are the rounds that ended.",
 }
 _CLASSES = {
     "converged": "good",
     "not converged": "warn",
     "too short": "warn",
     "failed": "bad",
+    "interrupted": "warn",
     "running": "run",
 }
 
@@ -64,6 +66,8 @@ def html_of(run: RunReading, references: Mapping[str, Reference]) -> str:
         directory=str(run.directory),
         written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         holder=run.status.holder,
+        interrupted=run.status.interrupted,
+        driver=run.status.driver,
         counts=_counts([item["status"] for item in properties]),
         protocols={str(state): number for state, number in run.status.counts.items() if number},
         failed=[each for each in run.status.protocols if each.state is ProtocolState.failed],

@@ -24,7 +24,15 @@ from typing import Any
 from protocols.errors import DirectoryLockedError
 from protocols.running.holder import Holder
 
-__all__ = ["LOCK_NAME", "PROVENANCE_NAME", "DirectoryLock", "has_beaten", "holder_of", "is_locked"]
+__all__ = [
+    "LOCK_NAME",
+    "PROVENANCE_NAME",
+    "DirectoryLock",
+    "has_beaten",
+    "holder_of",
+    "is_locked",
+    "seconds_since_beat",
+]
 
 LOCK_NAME = "lock.json"
 PROVENANCE_NAME = "provenance.json"
@@ -209,10 +217,16 @@ def holder_of(directory: Path) -> Holder | None:
     return _read(directory / LOCK_NAME)
 
 
+def seconds_since_beat(directory: Path) -> float | None:
+    """Return how old a holder's heartbeat is, if clocks agree; None when nobody holds the directory."""
+    beat = _beat_of(directory / LOCK_NAME)
+    return None if beat is None else max(0.0, time.time() - beat / 1e9)
+
+
 def has_beaten(directory: Path) -> bool:
     """Tell whether a holder's heartbeat is recent, if clocks agree: good for a look, not for a lock."""
-    beat = _beat_of(directory / LOCK_NAME)
-    return beat is not None and time.time() - beat / 1e9 < STALE_AFTER_S
+    age = seconds_since_beat(directory)
+    return age is not None and age < STALE_AFTER_S
 
 
 def is_locked(directory: Path) -> bool:

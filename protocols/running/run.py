@@ -18,13 +18,16 @@ from protocols.running.storage import ERROR_NAME, name_full_disk, write_atomical
 from protocols.running.workers import Upstream, Workers
 from workflow_backends.errors import InputFailedError
 
-__all__ = ["ESTIMATES_NAME", "INDEX_NAME", "GraphRun"]
+__all__ = ["CALCULATION_NAME", "ESTIMATES_NAME", "INDEX_NAME", "GraphRun"]
 
 INDEX_NAME = "protocols.jsonl"
 """One line for each protocol of a run: its label and what it depends on."""
 
 ESTIMATES_NAME = "estimates.json"
 """Where each property of a run stands."""
+
+CALCULATION_NAME = "calculation.yaml"
+"""The calculation of a run that the command line has started."""
 
 
 class _Node:

@@ -1,14 +1,18 @@
+import dataclasses
 import json
 import os
+import re
 import threading
+import time
 from typing import ClassVar
 
 import pytest
 
 from protocols.errors import InputError
 from protocols.graphs.protocol import Protocol
+from protocols.running.holder import Holder
 from protocols.running.locking import LOCK_NAME, DirectoryLock
-from protocols.running.run import INDEX_NAME, GraphRun
+from protocols.running.run import CALCULATION_NAME, ESTIMATES_NAME, INDEX_NAME, GraphRun
 from protocols.running.workers import InProcessWorkers
 from protocols.status import ProtocolState, run_status
 
@@ -103,3 +107,52 @@ def test_a_torn_index_and_a_directory_without_a_run(tmp_path):
     assert len(run_status(tmp_path).protocols) == 1
     with pytest.raises(InputError, match="holds no run"):
         run_status(tmp_path / "nowhere")
+
+
+def on_its_way(directory):
+    finish(directory, Step(value=1))
+    estimates = [{"property": "A", "status": "running"}, {"property": "B", "status": "converged"}]
+    (directory / ESTIMATES_NAME).write_text(json.dumps(estimates))
+
+
+def test_a_property_on_its_way_is_interrupted_once_nobody_drives_the_run(tmp_path):
+    on_its_way(tmp_path)
+    with DirectoryLock(tmp_path):
+        driven = run_status(tmp_path)
+    assert [item["status"] for item in driven.estimates] == ["running", "converged"]
+    assert not driven.interrupted
+    assert driven.driver == f"driven by {driven.holder}"
+    status = run_status(tmp_path)
+    assert status.interrupted
+    assert [item["status"] for item in status.estimates] == ["interrupted", "converged"]
+    assert status.driver == "interrupted; go on with the same script and the same directory"
+    (tmp_path / CALCULATION_NAME).touch()
+    assert str(status).endswith(f"go on with estimate-properties resume {tmp_path}")
+
+
+@pytest.mark.parametrize(
+    ("silent", "words"),
+    [
+        (7, r"driven by process 12 on node7, last heard of \d+ s ago$"),
+        (7 * 60, "interrupted, it seems: process 12 on node7 was last heard of 7 min ago; go on with "),
+        (7 * 3600, "interrupted, it seems: process 12 on node7 was last heard of 7 h ago; go on with "),
+    ],
+)
+def test_a_process_on_another_machine_is_judged_by_its_heartbeat_and_that_is_said(tmp_path, silent, words):
+    on_its_way(tmp_path)
+    holder = dataclasses.replace(Holder.here(), host="node7", pid=12)
+    lock = tmp_path / LOCK_NAME
+    lock.write_text(json.dumps({"process": dataclasses.asdict(holder)}))
+    os.utime(lock, (time.time() - silent,) * 2)
+    status = run_status(tmp_path)
+    assert re.match(words, status.driver)
+    assert status.interrupted is (silent > 45)
+
+
+def test_a_run_that_has_ended_is_not_interrupted_by_the_death_of_its_process_after_that(tmp_path):
+    finish(tmp_path, Step(value=1))
+    holder = dataclasses.replace(Holder.here(), started=1.0)
+    (tmp_path / LOCK_NAME).write_text(json.dumps({"process": dataclasses.asdict(holder)}))
+    assert run_status(tmp_path).driver.startswith(f"interrupted: {holder} has died; go on with ")
+    (tmp_path / ESTIMATES_NAME).write_text(json.dumps([{"property": "A", "status": "converged"}]))
+    assert run_status(tmp_path).driver == "nobody drives it"

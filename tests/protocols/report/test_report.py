@@ -20,6 +20,7 @@ from protocols import (
     write_report,
 )
 from protocols.quantities import with_error
+from protocols.running.locking import DirectoryLock
 
 _VOID = {"meta", "br", "link", "img", "hr", "input"}
 _SETTINGS = SimulationSettings(
@@ -215,8 +216,10 @@ def test_a_run_that_goes_on_and_one_that_has_just_begun(copy, tmp_path):
     kept = ("property", "unit", "round", "value", "status", "reason")  # what older versions wrote
     new = {name: second[name] for name in kept} | {"status": "running", "value": None, "reason": ""}
     file.write_text(json.dumps([first | {"status": "running"}, new]))
-    words = page_of(copy).words
+    with DirectoryLock(copy):
+        words = page_of(copy).words
     assert "2 running" in words
+    assert "The run goes on , driven by process" in words
     assert "Still being simulated" in words
     file.unlink()
     assert "This run has no property yet" in page_of(copy, path=tmp_path / "other.html").words
