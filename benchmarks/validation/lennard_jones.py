@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
+from potential_energy import PotentialEnergy
 from rows import Group, Row
 
 from protocols import (
-    AverageObservable,
     Density,
     EnthalpyOfMixing,
     EnthalpyOfVaporization,
@@ -20,16 +19,12 @@ from protocols import (
     OpenMMForceField,
     SelfDiffusion,
     ShearViscosity,
-    SimulationSettings,
     SolvationFreeEnergy,
     Substance,
     SurfaceTension,
     ThermalExpansion,
     ThermodynamicState,
 )
-from protocols.properties.averages import tables
-from protocols.properties.base import Property, PropertyWorkflow
-from protocols.properties.liquid import liquid_replicas
 
 __all__ = ["LENNARD_JONES_GROUPS"]
 
@@ -178,22 +173,6 @@ def _excess_chemical_potential() -> Group:
         "lambda_sterics": (1, 0.8, 0.65, 0.5, 0.4, 0.32, 0.24, 0.14, 0),
     }
     return Group("excess-chemical-potential", rows, OpenMMForceField("argon.xml"), settings)
-
-
-class PotentialEnergy(Property):
-    """The potential energy of a box at the settings' initial density, which no property of ours is."""
-
-    unit: ClassVar[str] = "kJ/mol"
-
-    def workflow(
-        self, force_field: OpenMMForceField, settings: SimulationSettings, rounds: Sequence[int] | None = None
-    ) -> PropertyWorkflow:
-        """Return the average over replicas at constant volume."""
-        simulations = liquid_replicas(self.substance, self.state, force_field, settings, rounds)
-        average = AverageObservable(
-            observable="potential energy", observables_files=tables(simulations), minimum_discard=0.05
-        )
-        return PropertyWorkflow(average, simulations)
 
 
 def _constant_volume(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from potential_energy import PotentialEnergy
 from rows import Group, Row
 
 from protocols import (
@@ -32,12 +33,17 @@ VEGA_2007 = "Vega and de Miguel, J. Chem. Phys. 126, 154707 (2007), as recalled"
 LIQUID_BENCHMARK = "LiquidBenchmark tables, GAFF 1.x with AM1-BCC charges"
 FREE_SOLV = "FreeSolv 0.52, GAFF 1.8 with AM1-BCC charges in TIP3P"
 
-WATER = {"number_of_molecules": 256, "equilibration_time": "30 ps", "production_time": "1500 ps"}
+MOLECULES = 256
+WATER = {"number_of_molecules": MOLECULES, "equilibration_time": "30 ps", "production_time": "1500 ps"}
 SWITCHED = WATER | {"switching_distance": "0.7 nm"}
 
 
 def _kilocalories(value: float) -> float:
     return value / 4.184
+
+
+def _of_a_molecule(total: float) -> float:
+    return total / MOLECULES
 
 
 def _water(
@@ -52,8 +58,16 @@ def _water(
     state = ThermodynamicState(temperature=f"{temperature} K", pressure=pressure)
     model = force_field.removesuffix(".xml").upper().replace("FB", "-FB").replace("SPCE", "SPC/E")
     made = tuple(
-        Row(f"{model}: {what}, {temperature:g} K", kind(water, state), value, error, source, kind.unit)
-        for what, kind, value, error, source in rows
+        Row(
+            f"{model}: {what}, {temperature:g} K",
+            kind(water, state),
+            value,
+            error,
+            source,
+            kind.unit,
+            **dict(*more),
+        )
+        for what, kind, value, error, source, *more in rows
     )
     return Group(name, made, OpenMMForceField(force_field), settings)
 
@@ -157,6 +171,7 @@ MOLECULE_GROUPS = (
         "101.325 kPa",
         WATER,
         ("density", Density, 0.9979, 0.0002, MOSDEF),
+        ("energy of a molecule", PotentialEnergy, -46.705, 0.01, MOSDEF, {"convert": _of_a_molecule}),
         ("enthalpy of vaporization", EnthalpyOfVaporization, 49.20, 0.01, MOSDEF),
         ("dielectric constant", DielectricConstant, 68, 6, EWALD_1998),
     ),

@@ -39,10 +39,11 @@ def _section(name: str, record: dict[str, Any]) -> str:
         f"### {name.replace('-', ' ').capitalize()}",
         "",
         f"{' to '.join(dict.fromkeys((dates[0], dates[-1])))}, {minutes:.0f} minutes. Root mean square of z:"
-        f" {rms:.2f} over {len(judged)} rows, {beyond} beyond 3.",
+        f" {rms:.2f} over {len(judged)} rows, {beyond} beyond 3. Settings, versions and digits:"
+        f" [{name}.json](validation/{name}.json).",
         "",
-        "| | unit | published | ours | z | source |",
-        "|---|---|---|---|---|---|",
+        "| | unit | published | other codes | ours | z | source |",
+        "|---|---|---|---|---|---|---|",
         *(_line(row) for row in rows),
     ]
     return "\n".join(lines)
@@ -52,7 +53,9 @@ def _line(row: dict[str, Any]) -> str:
     published = with_error(row["published"], row["published_error"])
     note = "" if row["status"] == "converged" else f" ({row['status']})"
     ours = with_error(row["ours"], row["error"]) + note
-    return f"| {row['row']} | {row['unit']} | {published} | {ours} | {row['z']:+.1f} | {row['source']} |"
+    term = f"±{row['settings_term']:g}" if row["settings_term"] else ""
+    cells = (row["row"], row["unit"], published, term, ours, f"{row['z']:+.1f}", row["source"])
+    return f"| {' | '.join(cells)} |"
 
 
 def with_error(value: float, error: float) -> str:
@@ -98,7 +101,7 @@ def draw(path: Path) -> None:
 
 def main() -> None:
     """Write page and picture."""
-    PAGE.write_text(page(PAGE.read_text(encoding="utf-8")))
+    PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
     draw(PICTURE)
 
 
