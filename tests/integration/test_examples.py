@@ -180,7 +180,10 @@ def test_the_docs_show_the_backend_of_the_example():
     def classes(text):
         return re.search(r"^class ThreadsEngine.*?(?=^(?:if|def) )", text, re.MULTILINE | re.DOTALL)[0]
 
-    page, example = EXAMPLES.parent / "docs" / "backends.md", EXAMPLES / "17_custom_backend.py"
+    page, example = (
+        EXAMPLES.parent / "docs" / "tutorials" / "own-backend.md",
+        EXAMPLES / "17_custom_backend.py",
+    )
     assert classes(page.read_text(encoding="utf-8")) == classes(example.read_text(encoding="utf-8"))
 
 
