@@ -6,6 +6,8 @@ import os
 import re
 import shutil
 import signal
+import socket
+import stat
 import subprocess
 import sys
 import tempfile
@@ -30,6 +32,7 @@ from protocols.systems.coordinates import BuildCoordinatesPackmol
 from protocols.systems.parameterise import BuildOpenMMSystem
 from workflow_backends import ComputeResources, ParslSlurmBackend, QueueWorkerResources, time_left
 from workflow_backends.errors import EngineError, InvalidResourcesError
+from workflow_backends.parsl_engine import commands, queue_executor, queue_provider
 from workflow_backends.testing import BackendConformance
 
 _ROOT = Path(__file__).parents[2]
@@ -258,6 +261,49 @@ def test_no_slurm_on_this_machine(slurm: Slurm, tmp_path: Path, monkeypatch: pyt
         ParslSlurmBackend(1, interface="lo", directory=tmp_path).start()
 
 
+@pytest.fixture
+def hang(slurm: Slurm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Makes one of SLURM's commands hang, and all be given up after a second; at the end all answer again."""
+    monkeypatch.setattr(commands, "_SUBMIT_S", 1.0)
+    monkeypatch.setattr(commands, "_ANSWER_S", 1.0)
+    monkeypatch.setattr(queue_provider, "BUSY_POLL_S", 1.0)
+    monkeypatch.setattr(queue_executor, "BUSY_POLL_S", 1.0)
+    place = tmp_path / "bin"
+    place.mkdir()
+    monkeypatch.setenv("PATH", str(place), prepend=os.pathsep)
+
+    def make(name: str) -> None:
+        (place / name).write_text("#!/bin/bash\necho 'trying again' >&2\nexec sleep 60\n")
+        (place / name).chmod(0o755)
+
+    yield make
+    shutil.rmtree(place)
+
+
+@pytest.mark.parametrize("minimum, name", [(0, "sinfo"), (1, "sbatch")])
+def test_a_command_that_hangs_fails_the_start(
+    hang: Callable[[str], None], tmp_path: Path, minimum: int, name: str
+) -> None:
+    hang(name)
+    with pytest.raises(EngineError, match=f"{name} did not answer within 1 s: trying again"):
+        ParslSlurmBackend(minimum, 1, directory=tmp_path).start()
+
+
+def test_a_queue_that_never_answers_is_told_and_a_worker_works_without(
+    hang: Callable[[str], None], slurm: Slurm, tmp_path: Path
+) -> None:
+    hang("squeue")
+    with ParslSlurmBackend(0, 1, extra_script_options=["--hold"], directory=tmp_path) as backend:
+        task = backend.submit_task(abs, -1)
+        with pytest.raises(EngineError, match="squeue did not answer within 1 s: trying again"):
+            task.result(60)
+        (tmp_path / "bin" / "squeue").unlink()
+    hang("squeue")
+    with ParslSlurmBackend(1, 1, directory=tmp_path) as backend:
+        assert backend.submit_task(time.sleep, 4).result(60) is None  # several queries fail
+        (tmp_path / "bin" / "squeue").unlink()
+
+
 def test_a_set_up_command_that_fails_is_named(slurm: Slurm, tmp_path: Path) -> None:
     commands = ["module_of_ours load openmm"]
     with ParslSlurmBackend(0, 1, setup_script_commands=commands, directory=tmp_path) as backend:
@@ -288,17 +334,28 @@ def test_jobs_in_the_queue_are_cancelled_too(slurm: Slurm, tmp_path: Path) -> No
     assert slurm.queue() == []
 
 
-def test_nothing_listens_beyond_this_machine(slurm: Slurm, tmp_path: Path) -> None:
+def _mechanism(port: int) -> bytes:
+    """Return the security of what listens on a port, from its greeting (ZMTP 3.1)."""
+    greeting = b""
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        connection.sendall(b"\xff" + bytes(8) + b"\x7f" + b"\x03\x01")  # signature and version
+        while len(greeting) < 32 and (more := connection.recv(64)):
+            greeting += more
+    return greeting[12:32].rstrip(b"\0")
+
+
+def test_what_listens_is_encrypted_and_not_beyond_this_machine(slurm: Slurm, tmp_path: Path) -> None:
     with ParslSlurmBackend(1, 1, directory=tmp_path) as backend:
         assert backend.submit_task(abs, -1).result(60) == 1
         family = [psutil.Process(), *psutil.Process().children(recursive=True)]
-        heard = {
-            c.laddr.ip.removeprefix("::ffff:")
-            for p in family
-            for c in p.net_connections()
-            if c.status == "LISTEN"
-        }
-    assert heard <= {"127.0.0.1"}
+        heard = [c.laddr for p in family for c in p.net_connections() if c.status == "LISTEN"]
+        ports = sorted(a.port for a in heard if 54000 <= a.port < 56000)
+        assert [port // 1000 for port in ports] == [54, 55, 55, 55]  # for workers; for the interchange
+        assert {_mechanism(port) for port in ports} == {b"CURVE"}
+        [run] = tmp_path.glob("workflow-backends-*")
+        [keys] = run.rglob("server.key_secret")
+        assert [stat.S_IMODE(place.stat().st_mode) for place in (run, keys.parent)] == [0o700, 0o700]
+    assert {address.ip.removeprefix("::ffff:") for address in heard} <= {"127.0.0.1"}
 
 
 def test_the_water_example_needs_another_backend_only(slurm: Slurm, tmp_path: Path) -> None:

@@ -116,6 +116,21 @@ def test_a_scheduler_that_does_not_answer_changes_nothing_and_is_told_once(
     for _ in range(3):
         assert _state(provider, job) == JobState.RUNNING
     assert caplog.text.count("qstat failed: error: commlib error") == 1
+    assert provider.silence is None  # it answered before, so it may again
+
+
+def test_a_scheduler_that_never_answered_twice_says_why(
+    provider: QueueProvider, grid_engine: _GridEngine
+) -> None:
+    job = provider.submit("COMMAND", 1, "block-0")
+    grid_engine.set("qstat", "echo 'error: no qmaster' >&2; exit 1")
+    assert _state(provider, job) == JobState.PENDING
+    assert provider.silence is None
+    assert _state(provider, job) == JobState.PENDING
+    assert provider.silence == "qstat failed: error: no qmaster"
+    grid_engine.list(j1="r")
+    assert _state(provider, job) == JobState.RUNNING
+    assert provider.silence is None
 
 
 def test_a_refusal_is_final_only_where_no_job_was_ever_taken(

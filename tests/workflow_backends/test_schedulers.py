@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from workflow_backends.parsl_engine import commands
 from workflow_backends.parsl_engine.canceller import end_jobs
 from workflow_backends.parsl_engine.commands import (
     SchedulerError,
+    ask,
     cancel_jobs,
     query_jobs,
     recorded_ids,
@@ -181,6 +183,28 @@ def test_a_refusal_has_the_schedulers_words_in_one_line(programs: Path, tmp_path
         submit_job(GRID_ENGINE, "", tmp_path / "block-0")
     assert recorded_ids(SLURM, tmp_path) == []
     assert not unanswered(tmp_path)
+
+
+def test_a_command_that_hangs_is_named_with_what_it_said(
+    programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "_SUBMIT_S", 0.5)
+    monkeypatch.setattr(commands, "_ANSWER_S", 0.5)
+    _program(programs, "sbatch", "echo 'sbatch: error: sleeping and retrying' >&2; exec sleep 60")
+    with pytest.raises(
+        SchedulerError, match=r"^sbatch did not answer within 0 s: sbatch: error: sleeping and retrying$"
+    ):
+        submit_job(SLURM, "", tmp_path / "block-0")
+    assert not unanswered(tmp_path)
+    for name in ("squeue", "scancel", "sinfo"):
+        _program(programs, name, "exec sleep 60")
+    for ask_for in (
+        lambda: query_jobs(SLURM, "wb-1", ["5"]),
+        lambda: cancel_jobs(SLURM, ["5"]),
+        lambda: ask(["sinfo"]),
+    ):
+        with pytest.raises(SchedulerError, match=r"^s(queue|cancel|info) did not answer within 0 s$"):
+            ask_for()
 
 
 def test_an_answer_without_an_id_is_a_refusal(programs: Path, tmp_path: Path) -> None:

@@ -166,6 +166,17 @@ def test_a_providers_refusal_fails_the_executor_at_once_unless_a_block_lives() -
     assert str(executor.executor_exception) == "no such partition"
 
 
+def test_a_providers_silence_fails_the_executor_unless_a_worker_is_there() -> None:
+    executor = _executor()
+    executor.provider.silence = "no answer"
+    executor.connected_managers = lambda: [{"block_id": "0"}]  # type: ignore[method-assign]
+    fail_without_blocks(executor, _statuses(JobState.PENDING))
+    assert not executor.bad_state_is_set
+    executor.connected_managers = list  # type: ignore[method-assign]
+    fail_without_blocks(executor, _statuses(JobState.PENDING))
+    assert str(executor.executor_exception) == "no answer"
+
+
 def test_parsl_can_look_up_our_messages() -> None:
     from parsl.dataflow.memoization import id_for_memo
 

@@ -13,8 +13,8 @@ from workflow_backends.parsl_engine.schedulers import JobStatus, Scheduler
 
 __all__ = ["SchedulerError", "ask", "cancel_jobs", "query_jobs", "recorded_ids", "submit_job", "unanswered"]
 
-_SUBMIT_S = 60.0
-_ANSWER_S = 30.0
+_SUBMIT_S = 30.0  # a loaded scheduler may take 10 to 20
+_ANSWER_S = 20.0
 _ENDING = ".id"
 
 
@@ -149,7 +149,9 @@ def _run(
             start_new_session=True,
         )
     except subprocess.TimeoutExpired as error:
-        raise SchedulerError(f"{command[0]} did not answer within {timeout:.0f} s") from error
+        said = " ".join((error.stderr or b"").decode(errors="replace").split())  # bytes, whatever text= says
+        silence = f"{command[0]} did not answer within {timeout:.0f} s"
+        raise SchedulerError(f"{silence}: {said}" if said else silence) from error
     except OSError as error:
         reason = f"{error.strerror}; it must be on PATH on this machine"
         raise SchedulerError(f"{command[0]} cannot be run: {reason}") from error

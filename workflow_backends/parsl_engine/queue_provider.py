@@ -84,6 +84,7 @@ class QueueProvider(ExecutionProvider):  # type: ignore[misc]  # parsl is not ty
         self.nodes_per_block = nodes_per_job
         self.min_blocks = minimum
         self.refusal: str | None = None  # why the scheduler takes no job, where it has never taken one
+        self.silence: str | None = None  # why it tells nothing of jobs, where it has never told anything
         self._maximum = maximum
         self._scheduler = scheduler
         self._run = run
@@ -91,7 +92,8 @@ class QueueProvider(ExecutionProvider):  # type: ignore[misc]  # parsl is not ty
         self._script = script
         self._blocks: dict[str, _Block] = {}
         self._try_again = 0.0
-        self._unreachable = False
+        self._unanswered = 0  # queries, since the last answer
+        self._answered = False
         self._changing = threading.Lock()
         self._closed = False
         self._canceller: subprocess.Popen[bytes] | None = None
@@ -135,11 +137,9 @@ class QueueProvider(ExecutionProvider):  # type: ignore[misc]  # parsl is not ty
             try:
                 listed = query_jobs(self._scheduler, self._run, list(live))
             except SchedulerError as error:
-                if not self._unreachable:
-                    _logger.warning("%s; asking again", error)
-                self._unreachable = True
+                self._note_silence(error)
             else:
-                self._unreachable = False
+                self._unanswered, self._answered, self.silence = 0, True, None
                 for job, block in live.items():
                     self._update(job, block, listed.get(job))
         return [_parsl_status(self._blocks[job]) for job in job_ids]
@@ -174,6 +174,13 @@ class QueueProvider(ExecutionProvider):  # type: ignore[misc]  # parsl is not ty
             return
         if not ended:  # it was killed
             end_jobs(self._scheduler, self._run, self._directory, _STOP_S)
+
+    def _note_silence(self, error: SchedulerError) -> None:
+        self._unanswered += 1
+        if self._unanswered == 1:
+            _logger.warning("%s; asking again", error)
+        elif not self._answered:  # one that answered others may recover
+            self.silence = str(error)
 
     def _live(self) -> dict[str, _Block]:
         return {job: block for job, block in list(self._blocks.items()) if block.status.live}

@@ -61,6 +61,7 @@ class SupervisedExecutor(HighThroughputExecutor):  # type: ignore[misc]  # parsl
                 *(sys.executable, "-P", "-m", "workflow_backends.parsl_engine.interchange"),
             ],
             block_error_handler=fail_without_blocks,
+            encrypted=True,
             **settings,
         )
 
@@ -190,8 +191,12 @@ def _launch_command(python: str) -> str:
 def fail_without_blocks(executor: Any, status: dict[str, JobStatus]) -> None:
     """Give up when several blocks in a row failed and none is left; Parsl's own handlers do so too early.
 
-    A provider that has a reason why there can be no block at all says so as its ``refusal``.
+    A provider that has a reason why there can be no block at all says so as its ``refusal``; why it learns
+    nothing of its blocks, as its ``silence``, which matters only while no worker is there.
     """
+    if (silence := getattr(executor.provider, "silence", None)) and not executor.connected_managers():
+        executor.set_bad_state_and_fail_all(RuntimeError(silence))
+        return
     if any(s.state not in TERMINAL_STATES for s in status.values()):
         return
     if reason := getattr(executor.provider, "refusal", None):
