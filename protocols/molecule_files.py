@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from protocols.errors import InputError
+from protocols.paths import located
 
 __all__ = ["smiles_of_file"]
 
@@ -33,7 +34,7 @@ def smiles_of_file(path: str | Path, charge: int = 0) -> str:
     """
     from rdkit import Chem, rdBase  # noqa: PLC0415
 
-    file = Path(path).expanduser()
+    file = located(path)
     if file.suffix.lower() not in _KINDS:
         raise InputError(f"file: {file.name!r} is not allowed; give one of {', '.join(_KINDS)}")
     with rdBase.BlockLogs():

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 from protocols.errors import InputError
 from protocols.lambdas import AlchemicalSettings
 from protocols.model import Model
+from protocols.paths import located
 from protocols.quantities import (
     Frequency,
     Length,
@@ -195,7 +196,7 @@ class SimulationSettings(InteractionSettings, DynamicsSettings, TransportSetting
     initial_densities: dict[Annotated[str, AfterValidator(canonical_smiles)], MassDensity] = Field(
         default_factory=dict
     )
-    initial_coordinates: Path | None = None
+    initial_coordinates: Annotated[Path, AfterValidator(located)] | None = None
     equilibration_time: Time = quantity("20 ps")
     production_time: Time = quantity("200 ps")
     replicas: Annotated[int, Field(ge=1)] | None = None

@@ -10,6 +10,7 @@ import types
 from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from workflow_backends.backend import CalculationBackend
@@ -40,7 +41,7 @@ OWN_BACKENDS = {
 _CONTAINERS = (tuple, list, dict, Mapping, Sequence)
 
 
-def backend_from_config(config: Mapping[str, Any]) -> CalculationBackend:
+def backend_from_config(config: Mapping[str, Any], folder: Path | None = None) -> CalculationBackend:
     """Return the backend that a configuration describes; it is not started.
 
     Parameters
@@ -49,6 +50,8 @@ def backend_from_config(config: Mapping[str, Any]) -> CalculationBackend:
         ``type``, the backend's name, and arguments of its constructor under their own names; resources are
         mappings as well: ``{"type": "multiprocessing", "number_of_workers": 2, "resources_per_worker":
         {"number_of_threads": 1}}``.
+    folder
+        Where relative paths in it begin; None for the current directory.
 
     Raises
     ------
@@ -63,7 +66,10 @@ def backend_from_config(config: Mapping[str, Any]) -> CalculationBackend:
     settings = dict(config)
     name = settings.pop("type", None)
     kind = _find(name)
-    backend: CalculationBackend = kind(**_checked(f"backend of type {name!r}", kind, settings))
+    checked = _checked(f"backend of type {name!r}", kind, settings)
+    if folder is not None:
+        checked |= _paths(kind, checked, folder)
+    backend: CalculationBackend = kind(**checked)
     return backend
 
 
@@ -112,6 +118,17 @@ def _checked(backend: str, kind: type[CalculationBackend], settings: dict[Any, A
     except ValidationError as error:
         raise InvalidConfigurationError(f"{backend}: {_one_line(error)}") from None
     return {name: getattr(values, name) if name in fields else settings[name] for name in settings}
+
+
+def _paths(kind: type[CalculationBackend], settings: dict[str, Any], folder: Path) -> dict[str, Path]:
+    """Return those of the settings that are paths, as paths from a folder."""
+    fields, _ = _parameters(kind)
+    given = {name: value for name, value in settings.items() if isinstance(value, str | Path)}
+    return {
+        name: folder / Path(value).expanduser()
+        for name, value in given.items()
+        if name in fields and Path in (fields[name][0], *get_args(fields[name][0]))
+    }
 
 
 def _parameters(kind: type[Any]) -> tuple[dict[str, tuple[Any, Any]], bool]:

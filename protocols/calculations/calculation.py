@@ -18,6 +18,7 @@ from protocols.data_sets.measurement import DataSet
 from protocols.data_sets.tables import read_data_set
 from protocols.errors import InputError
 from protocols.model import Model, did_you_mean
+from protocols.paths import relative_to
 from protocols.properties.base import Property
 from protocols.properties.catalogue import find_property
 from protocols.quantities import Quantity, describe_quantity
@@ -76,7 +77,7 @@ class Calculation:
         """Return the backend, not yet started; where none is described, the fastest layout is measured."""
         if self.backend is None:
             return ParslLocalBackend.for_this_machine()
-        return backend_from_config(self.backend)
+        return backend_from_config(self.backend, self.folder)
 
     def compare(self, results: Sequence[PropertyResult]) -> tuple[Comparison, ...]:
         """Compare the results, in the order of the properties, with the measured values."""
@@ -106,7 +107,9 @@ def read_calculation(file: Path | str) -> Calculation:
         Everything that is wrong with it, each with its line.
     """
     path = Path(file)
-    return _read(path, path.resolve().parent)
+    folder = path.resolve().parent
+    with relative_to(folder):
+        return _read(path, folder)
 
 
 def kept_calculation(directory: Path | str) -> Calculation:
@@ -126,7 +129,8 @@ def kept_calculation(directory: Path | str) -> Calculation:
         raise InputError(
             f"directory: {str(home)!r} holds no run of the command line; {CALCULATION_NAME} is missing"
         ) from None
-    return _read(home / CALCULATION_NAME, folder)
+    with relative_to(folder):
+        return _read(home / CALCULATION_NAME, folder)
 
 
 def _read(path: Path, folder: Path) -> Calculation:
@@ -178,7 +182,7 @@ class _Reading:
     def calculation(self) -> Calculation:
         form, force_field = self._form, None
         with self._problems.at("force_field"):
-            force_field = _force_field(form.force_field, self._folder)
+            force_field = _Given(force_field=form.force_field).force_field
         if not form.properties and form.data_set is None:
             self._problems.add(
                 "properties: none given; list at least one such as Density, or give a data_set"
@@ -191,7 +195,7 @@ class _Reading:
         data, target = self._measured()
         if form.backend is not None:
             with self._problems.at("backend"):
-                backend_from_config(form.backend)
+                backend_from_config(form.backend, self._folder)
         self._problems.refuse()
         if force_field is None:
             raise InputError("force_field: missing")
@@ -219,8 +223,7 @@ class _Reading:
         if entry is None:
             return data, None
         with self._problems.at("data_set", "file"):
-            beside = self._folder / entry.file
-            data = read_data_set(beside if beside.is_file() else entry.file)
+            data = read_data_set(entry.file)
             if not data.measurements:
                 raise InputError(f"{entry.file!r} has no value that can be estimated")
         with self._problems.at("data_set", "target"):
@@ -268,11 +271,3 @@ class _Given(Model):
     """What stands under force_field."""
 
     force_field: ParameterSource
-
-
-def _force_field(given: Any, folder: Path) -> ParameterSource:
-    """Return the source of parameters that is given; files beside the calculation's come first."""
-    names = given if isinstance(given, list) else [given]
-    if names and all(isinstance(name, str) for name in names):
-        given = [str(folder / name) if (folder / name).is_file() else name for name in names]
-    return _Given(force_field=given).force_field

@@ -17,6 +17,7 @@ from protocols.data_sets.measurement import DataSet, Measurement
 from protocols.data_sets.thermoml import read_thermoml
 from protocols.errors import InputError
 from protocols.model import did_you_mean
+from protocols.paths import located
 from protocols.quantities import registry
 from protocols.running.storage import write_atomically
 from protocols.state import ThermodynamicState
@@ -58,7 +59,7 @@ def read_data_set(file: Path | str) -> DataSet:
     InputError
         The file cannot be read, or a row of a table is wrong; the message names the row.
     """
-    path = _found(Path(file))
+    path = _found(located(file), Path(file).name == str(file))
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -99,9 +100,10 @@ def write_data_set(data: DataSet, file: Path | str) -> Path:
     return path
 
 
-def _found(path: Path) -> Path:
+def _found(path: Path, plain: bool) -> Path:
+    """Return the path, or that of the set of this package where a name without folders is no file."""
     shipped = Path(str(resources.files("protocols") / "data")) / path.name
-    return shipped if not path.is_file() and str(path) == path.name and shipped.is_file() else path
+    return shipped if plain and not path.is_file() and shipped.is_file() else path
 
 
 def _rows_of_csv(text: str) -> list[tuple[str, dict[str, Any]]]:

@@ -14,6 +14,7 @@ from openmm import app
 from pydantic import Field
 
 from protocols.errors import InputError
+from protocols.paths import located
 from protocols.systems.filesource import (
     FileSource,
     Loaded,
@@ -110,7 +111,7 @@ class GromacsFiles(FileSource):
         def __init__(
             self, top: Any, gro: Any, include: Any = None, defines: Any = None, **inputs: Any
         ) -> None:
-            whole = top if isinstance(top, SourceFile | dict) else _with_includes(Path(top), include)
+            whole = top if isinstance(top, SourceFile | dict) else _with_includes(located(top), include)
             super().__init__(top=whole, gro=_file(gro), defines=defines or {}, **inputs)
 
     def files(self) -> tuple[SourceFile, ...]:
@@ -261,7 +262,7 @@ def _file(given: Any) -> Any:
 
 def _with_includes(top: Path, include: Path | str | None) -> SourceFile:
     """Return a topology in which the files that it includes stand in place of the lines that include them."""
-    folders = [] if include is None else [Path(include).expanduser()]
+    folders = [] if include is None else [located(include)]
     return SourceFile(name=top.name, text=_expanded(top, folders, ()))
 
 

@@ -18,6 +18,7 @@ from pydantic import model_validator
 
 from protocols.errors import InputError
 from protocols.model import Model
+from protocols.paths import located
 from protocols.settings import InteractionSettings
 from protocols.systems.molecules import (
     Graph,
@@ -145,7 +146,7 @@ def read_file(name: str | Path) -> SourceFile:
     InputError
         It cannot be read, or is no text.
     """
-    path = Path(name).expanduser()
+    path = located(name)
     try:
         return SourceFile(name=path.name, text=path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -17,6 +17,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from protocols.errors import InputError
 from protocols.model import Model
+from protocols.paths import located
 from protocols.settings import InteractionSettings
 from protocols.systems.interactions import CONSTRAINTS, md_value, set_interactions
 from protocols.systems.sources import Parameterised, ParameterSource
@@ -196,7 +197,7 @@ def _read(name: str) -> list[ForceFieldFile]:
 
 def _find(name: str, first: list[Path]) -> Path:
     ours = Path(str(resources.files("protocols") / "data"))
-    places = [*first, Path.cwd(), ours, *(Path(place) for place in _getDataDirectories())]
+    places = [*first, located(".").absolute(), ours, *(Path(place) for place in _getDataDirectories())]
     for place in places:
         if (place / Path(name).expanduser()).is_file():
             return (place / Path(name).expanduser()).resolve()

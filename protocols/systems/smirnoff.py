@@ -12,6 +12,7 @@ from pydantic import AfterValidator
 from protocols.errors import InputError, ParameterError
 from protocols.graphs.protocol import Protocol
 from protocols.late import import_late
+from protocols.paths import located
 from protocols.running.storage import write_atomically
 from protocols.substance import canonical_smiles
 from protocols.systems.computed import ComputedForceField
@@ -147,8 +148,10 @@ def _interchange_version() -> str:
 
 
 def _read(name: str) -> ForceFieldFile:
+    path = located(name)
     try:
-        return ForceFieldFile(name=Path(name).name, xml=load_toolkit().ForceField(name).to_string())
+        read = load_toolkit().ForceField(str(path) if path.is_file() else name)
+        return ForceFieldFile(name=path.name, xml=read.to_string())
     except InputError:
         raise
     except Exception as error:  # noqa: BLE001  # whatever the toolkit raises

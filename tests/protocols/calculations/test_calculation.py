@@ -81,6 +81,19 @@ def test_mixtures_solutions_and_force_fields_beside_the_file(tmp_path, monkeypat
     assert str(read.properties[0].substance) == "0.9 O + 0.1 OO"
 
 
+def test_paths_of_backends_and_of_data_sets_are_relative_to_the_file(tmp_path, monkeypatch):
+    text = _changed(
+        ("type: parsl-local\n  number_of_workers: 1", "type: parsl-slurm\n  directory: runs"),
+        ("properties:", "data_set: {file: mine.csv}\nproperties:"),
+    )
+    header = "smiles,temperature_K,pressure_bar,property,value,unit\n"
+    (tmp_path / "mine.csv").write_text(f"{header}O,300,1,Density,0.9965,g/mL\n")
+    monkeypatch.chdir("/")
+    read = read_calculation(_write(tmp_path, text))
+    assert [value.m for value, _ in read.references.values()] == [0.9965]
+    assert f"#SBATCH --output={tmp_path}/runs/" in read.make_backend().job_script()
+
+
 def test_a_data_set_joins_the_properties_and_gives_references(tmp_path):
     text = _changed(("properties:", "data_set: {file: water.csv, target: 0.2 %}\nproperties:"))
     read = read_calculation(_write(tmp_path, text))

@@ -1,16 +1,20 @@
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
+from openmm import app as app_of_openmm
 from typer.testing import CliRunner
 
 from protocols.cli.app import app
 from protocols.status import run_status
 
+EXAMPLES = Path(__file__).parents[3] / "examples" / "files"
 _ARGON = """\
 force_field: argon.xml
 substances:
@@ -136,6 +140,52 @@ def test_what_is_wrong_ends_with_2_in_words_and_as_json(argon):
     assert as_json["exit_code"] == 2
     assert as_json["problems"][0]["line"] == 13
     assert as_json["problems"][0]["key"] == "settings.production_time"
+
+
+_FILES = """\
+force_field: {type: GromacsFiles, top: water.top, gro: water.gro}
+substances:
+  water: O
+states:
+  room: {temperature: 300 K, pressure: 1 bar}
+properties:
+  - {property: Density, substance: water, state: room}
+settings:
+  number_of_molecules: 216
+  initial_coordinates: boxes/water.pdb
+  cutoff: 0.5 nm
+  equilibration_time: 0.02 ps
+  production_time: 0.04 ps
+  output_interval: 0.01 ps
+  replicas: 1
+backend:
+  type: multiprocessing
+"""
+
+
+def test_paths_are_relative_to_the_file_wherever_one_stands(tmp_path, monkeypatch):
+    home, elsewhere = tmp_path / "home", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (home / "boxes").mkdir(parents=True)
+    for name in ("water.top", "water.gro", "spce.itp"):
+        shutil.copy(EXAMPLES / name, home)
+    gro = app_of_openmm.GromacsGroFile(str(home / "water.gro"))
+    top = app_of_openmm.GromacsTopFile(
+        str(home / "water.top"), periodicBoxVectors=gro.getPeriodicBoxVectors()
+    )
+    with (home / "boxes" / "water.pdb").open("w") as stream:
+        app_of_openmm.PDBFile.writeFile(top.topology, gro.positions, stream)
+    (home / "water.yaml").write_text(_FILES)
+
+    monkeypatch.chdir(tmp_path)
+    assert call("check", "home/water.yaml", "--no-speed").exit_code == 0
+    ran = call("run", "home/water.yaml", "--directory", "run", "--json")
+    assert ran.exit_code == 3, ran.output  # too short to tell
+    monkeypatch.chdir(elsewhere)
+    resumed = call("resume", tmp_path / "run", "--json")
+    assert resumed.exit_code == 3, resumed.output
+    [[first], [second]] = (json.loads(each.stdout)["results"] for each in (ran, resumed))
+    assert first["value"] == second["value"]
 
 
 def test_directories_without_a_run_end_with_2(tmp_path):
