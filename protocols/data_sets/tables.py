@@ -15,6 +15,7 @@ from typing import Any
 
 from protocols.data_sets.measurement import DataSet, Measurement
 from protocols.data_sets.thermoml import read_thermoml
+from protocols.data_sets.thermoml_writing import thermoml_text
 from protocols.errors import InputError
 from protocols.model import did_you_mean
 from protocols.paths import located
@@ -77,12 +78,12 @@ def read_data_set(file: Path | str) -> DataSet:
 
 
 def write_data_set(data: DataSet, file: Path | str) -> Path:
-    """Write measured values as CSV or JSON, by the file's suffix; ThermoML is only read.
+    """Write measured values as CSV, JSON or ThermoML, by the file's suffix.
 
     Raises
     ------
     InputError
-        The suffix is another one.
+        The suffix is another one than .csv, .json or .xml, or ThermoML cannot hold these values.
     """
     path, rows = Path(file), [_row(item) for item in data.measurements]
     if path.suffix == ".json":
@@ -95,8 +96,10 @@ def write_data_set(data: DataSet, file: Path | str) -> Path:
             joined = {name: _SEPARATOR.join(map(str, row[name])) for name in ("smiles", "mole_fractions")}
             writer.writerow(row | joined)
         write_atomically(path, text.getvalue())
+    elif path.suffix == ".xml":
+        write_atomically(path, thermoml_text(data))
     else:
-        raise InputError(f"data set: {str(file)!r} is not allowed; give a .csv or .json file")
+        raise InputError(f"data set: {str(file)!r} is not allowed; give a .csv, .json or .xml file")
     return path
 
 

@@ -19,23 +19,40 @@ from protocols.quantities import registry
 from protocols.state import ThermodynamicState
 from protocols.substance import Substance
 
-__all__ = ["read_thermoml"]
+__all__ = ["NAMESPACE", "PROPERTIES", "read_thermoml"]
 
-_SPACE = "{http://www.iupac.org/namespaces/ThermoML}"
+NAMESPACE = "http://www.iupac.org/namespaces/ThermoML"
+_SPACE = f"{{{NAMESPACE}}}"
 
-# By the names of ThermoML: the property, and the unit of its values.
-_PROPERTIES = {
-    "Mass density, kg/m3": ("Density", "kg/m^3"),
-    "Excess molar volume, m3/mol": ("ExcessMolarVolume", "m^3/mol"),
-    "Excess molar enthalpy (molar enthalpy of mixing), kJ/mol": ("EnthalpyOfMixing", "kJ/mol"),
-    "Molar enthalpy of vaporization or sublimation, kJ/mol": ("EnthalpyOfVaporization", "kJ/mol"),
-    "Molar heat capacity at constant pressure, J/K/mol": ("IsobaricHeatCapacity", "J/K/mol"),
-    "Relative permittivity at zero frequency": ("DielectricConstant", "dimensionless"),
-    "Isothermal compressibility, 1/kPa": ("IsothermalCompressibility", "1/kPa"),
-    "Isobaric coefficient of expansion, 1/K": ("ThermalExpansion", "1/K"),
-    "Viscosity, Pa*s": ("ShearViscosity", "Pa*s"),
-    "Self diffusion coefficient, m2/s": ("SelfDiffusion", "m^2/s"),
-    "Surface tension liquid-gas, N/m": ("SurfaceTension", "N/m"),
+# By the names of ThermoML: the property, the unit of its values, and its group of properties there.
+PROPERTIES = {
+    "Mass density, kg/m3": ("Density", "kg/m^3", "VolumetricProp"),
+    "Excess molar volume, m3/mol": ("ExcessMolarVolume", "m^3/mol", "VolumetricProp"),
+    "Excess molar enthalpy (molar enthalpy of mixing), kJ/mol": (
+        "EnthalpyOfMixing",
+        "kJ/mol",
+        "ExcessPartialApparentEnergyProp",
+    ),
+    "Molar enthalpy of vaporization or sublimation, kJ/mol": (
+        "EnthalpyOfVaporization",
+        "kJ/mol",
+        "PhaseTransition",
+    ),
+    "Molar heat capacity at constant pressure, J/K/mol": (
+        "IsobaricHeatCapacity",
+        "J/K/mol",
+        "HeatCapacityAndDerivedProp",
+    ),
+    "Relative permittivity at zero frequency": (
+        "DielectricConstant",
+        "dimensionless",
+        "RefractionSurfaceTensionSoundSpeed",
+    ),
+    "Isothermal compressibility, 1/kPa": ("IsothermalCompressibility", "1/kPa", "VolumetricProp"),
+    "Isobaric coefficient of expansion, 1/K": ("ThermalExpansion", "1/K", "VolumetricProp"),
+    "Viscosity, Pa*s": ("ShearViscosity", "Pa*s", "TransportProp"),
+    "Self diffusion coefficient, m2/s": ("SelfDiffusion", "m^2/s", "TransportProp"),
+    "Surface tension liquid-gas, N/m": ("SurfaceTension", "N/m", "RefractionSurfaceTensionSoundSpeed"),
 }
 _BESIDE_VAPOUR = {"EnthalpyOfVaporization", "SurfaceTension"}
 _ATMOSPHERE_KPA = 101.325  # for these two where no pressure is given; a liquid hardly notices
@@ -165,11 +182,11 @@ def _kind(
 
 def _measurement(block: _Block, row: ET.Element, value: ET.Element) -> Measurement:
     asked = block.properties.get(_text(value, "nPropNumber"), _Asked("", "", None))
-    if asked.name not in _PROPERTIES:
+    if asked.name not in PROPERTIES:
         raise InputError(f"{asked.name or 'a property without a name'} is not estimated")
     if asked.phase not in {"", "Liquid"}:
         raise InputError(f"{asked.name} of the phase {asked.phase}; only liquids are estimated")
-    name, unit = _PROPERTIES[asked.name]
+    name, unit, _ = PROPERTIES[asked.name]
     conditions = list(block.constraints)
     for given in row.findall(f"{_SPACE}VariableValue"):
         kind, component = block.variables.get(_text(given, "nVarNumber"), ("", None))

@@ -84,6 +84,6 @@ def test_files_that_are_no_data_sets(tmp_path):
     for name in ("nowhere.csv", "set.txt"):
         with pytest.raises(InputError, match=name):
             read_data_set(tmp_path / name)
-    with pytest.raises(InputError, match=r"give a \.csv or \.json file"):
-        write_data_set(_SET, tmp_path / "set.xml")
+    with pytest.raises(InputError, match=r"give a \.csv, \.json or \.xml file"):
+        write_data_set(_SET, tmp_path / "set.txt")
     assert len(COLUMNS) == 11
