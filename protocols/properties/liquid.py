@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import combinations
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from protocols.state import ThermodynamicState
 from protocols.substance import Substance, net_charge
 from protocols.systems.coordinates import BuildCoordinatesPackmol
 from protocols.systems.given import TakeCoordinates, in_order_of, read_box
+from protocols.systems.molecules import graph_of_smiles
 from protocols.systems.parameterise import BuildOpenMMSystem
 from protocols.systems.sources import GivenBox, ParameterSource, preparations
 from protocols.systems.topology import Molecule
@@ -88,6 +90,7 @@ def check_liquid(substance: Substance, force_field: ParameterSource, settings: S
     """Raise InputError if the force field does not cover it, or its box is too small for the cutoff."""
     for component in substance.components:
         force_field.check_covers(component.smiles)
+    _check_isomers([component.smiles for component in substance.components], force_field)
     counts = substance.counts(settings.number_of_molecules)
     charges = [net_charge(component.smiles) for component in substance.components]
     charge = sum(each * count for each, count in zip(charges, counts, strict=True))
@@ -103,6 +106,17 @@ def check_liquid(substance: Substance, force_field: ParameterSource, settings: S
     masses = [Molecule.from_smiles(component.smiles).mass for component in substance.components]
     total = sum(mass * count for mass, count in zip(masses, counts, strict=True))
     settings.check_box(total, _packing_density(substance, settings))
+
+
+def _check_isomers(smiles: Sequence[str], force_field: ParameterSource) -> None:
+    """Refuse molecules with parameters of their own each, which are found by elements and bonds alone."""
+    computed = [each for each in dict.fromkeys(smiles) if force_field.preparations(each)]
+    for first, second in combinations(computed, 2):
+        if graph_of_smiles(first).matched(graph_of_smiles(second)) is not None:
+            raise InputError(
+                f"substance: {first} and {second} have the same atoms and bonds, by which {force_field} "
+                "finds its parameters; give one of these isomers in a box"
+            )
 
 
 def _given_box(force_field: ParameterSource, settings: SimulationSettings) -> GivenBox | None:

@@ -23,7 +23,6 @@ from protocols.settings import InteractionSettings, SimulationSettings
 from protocols.substance import Component, net_charge
 from protocols.systems.alchemy import check_alchemy, load_alchemy
 from protocols.systems.sources import ParameterSource
-from protocols.systems.topology import Molecule
 
 __all__ = ["SolvationFreeEnergy"]
 
@@ -106,7 +105,8 @@ def _charges(
 ) -> tuple[bool, bool]:
     """Return whether a solute has charges, and whether any two of them interact with each other.
 
-    Both may be so of a solute whose parameters are not known before the run.
+    A solute whose parameters are not known before the run has charges, which first and second neighbours
+    never feel.
 
     Raises
     ------
@@ -114,7 +114,7 @@ def _charges(
         They sum to more than rounding, or the solute cannot be made to vanish.
     """
     if force_field.preparations(smiles):
-        return True, len(Molecule.from_smiles(smiles).elements) > 1
+        return True, _has_third_neighbours(smiles)
     context = molecule_in_vacuum(smiles, force_field, interactions, seed=1)  # the System lives as long
     system = context.getSystem()
     number = system.getNumParticles()
@@ -131,3 +131,10 @@ def _charges(
         first, second, product, _, _ = force.getExceptionParameters(index)
         products[min(first, second), max(first, second)] = product._value
     return bool(charges.any()), bool(products.any())
+
+
+def _has_third_neighbours(smiles: str) -> bool:
+    """Tell whether any two atoms are three bonds apart or more."""
+    from rdkit import Chem  # noqa: PLC0415
+
+    return bool(Chem.GetDistanceMatrix(Chem.AddHs(Chem.MolFromSmiles(smiles))).max() >= 3)

@@ -5,6 +5,8 @@ import pytest
 
 from protocols import (
     AlchemicalFreeEnergy,
+    CombinedForceField,
+    GaffForceField,
     InputError,
     Limits,
     OpenMMAlchemicalGasSimulation,
@@ -111,6 +113,34 @@ def test_a_solute_with_a_vacuum_leg_runs_whole(tmp_path):
     assert result.value is not None
     assert result.status is not Status.converged
     assert "solution: " in result.reason
+
+
+@pytest.mark.parametrize(
+    ("solute", "alone"), [("C", False), ("O=C=O", False), ("[2H][2H]", False), ("CO", True), ("CC", True)]
+)
+def test_a_gaff_solute_has_a_vacuum_leg_if_it_has_third_neighbours(solute, alone):
+    force_field = CombinedForceField(GaffForceField(), "tip3p.xml")
+    workflow = SolvationFreeEnergy(Substance.solution(solute, "O"), STATE).workflow(
+        force_field, SimulationSettings()
+    )
+    assert bool(windows_of(workflow, OpenMMAlchemicalGasSimulation)) is alone
+
+
+@pytest.mark.parametrize("solute", ["C", pytest.param("CO", marks=pytest.mark.slow)])
+def test_a_gaff_solute_in_water_runs_whole(tmp_path, monkeypatch, solute):
+    monkeypatch.setenv("ESTIMATE_PROPERTIES_CACHE", "")
+    settings = SimulationSettings(
+        number_of_molecules=60, cutoff="0.55 nm", equilibration_time="0.1 ps", production_time="0.2 ps",
+        output_interval="0.02 ps", replicas=1, lambda_electrostatics=(1, 0), lambda_sterics=(1, 0),
+    )  # fmt: skip
+    [result] = estimate(
+        [SolvationFreeEnergy(Substance.solution(solute, "O"), STATE)],
+        CombinedForceField(GaffForceField(version="gaff"), "tip3p.xml"),
+        directory=tmp_path,
+        settings=settings,
+    )
+    assert result.error is None
+    assert result.value is not None
 
 
 @pytest.mark.parametrize(

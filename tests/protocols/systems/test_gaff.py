@@ -177,6 +177,20 @@ def test_what_gaff_cannot_have_is_refused_before_any_work(smiles, problem):
     assert str(caught.value).startswith(f"force_field: GAFF2/AM1-BCC does not cover {problem}")
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("CC[C@H](C)O", "CC[C@@H](C)O"), ("C/C=C/C", "C/C=C\\C"), ("O=C1C=CC(=O)C=C1", "[O-]c1ccc([O-])cc1")],
+)
+def test_isomers_that_templates_cannot_tell_apart_are_refused_before_any_work(first, second):
+    density = Density(Substance.mixture({first: 0.5, second: 0.5}), STATE)
+    water = CombinedForceField("tip3p.xml", GaffForceField())
+    for force_field in (GaffForceField(), water):
+        with pytest.raises(InputError, match=r"substance: .* and .* have the same atoms and bonds"):
+            density.workflow(force_field, SimulationSettings())
+    others = Density(Substance.mixture({"CCO": 0.5, "COC": 0.5}), STATE)
+    assert others.workflow(GaffForceField(), SimulationSettings())
+
+
 def test_without_the_programs_the_error_says_how_to_install_them(tmp_path):
     """In an environment of its own, where the packages are but no program is."""
     venv.create(tmp_path / "env", with_pip=False, symlinks=True)
