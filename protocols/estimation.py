@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -11,7 +12,9 @@ from typing import Any
 
 from protocols.campaign import Campaign
 from protocols.convergence import Limits
+from protocols.dynamics.plans import roundings_of
 from protocols.errors import InputError
+from protocols.graphs.protocol import upstream_first
 from protocols.progress import show_progress
 from protocols.properties.base import Property
 from protocols.quantities import describe_quantity
@@ -24,6 +27,8 @@ from protocols.settings import SimulationSettings
 from protocols.systems.sources import ParameterSource
 
 __all__ = ["Estimation"]
+
+_logger = logging.getLogger(__name__)
 
 
 class Estimation:
@@ -55,6 +60,8 @@ class Estimation:
             Campaign(item, force_field, settings, self._limits, self._directory) for item in self._numbers
         ]
         self._stopped = False
+        for text in roundings_of(upstream_first(each.workflow.result for each in self._campaigns)):
+            _logger.warning("%s", text)
         self._run: GraphRun | None = None
 
     def stop(self) -> None:

@@ -91,6 +91,7 @@ class DynamicsSettings(Model):
         Steps between volume moves. Every 10 steps a density decorrelates in 2 ps in water, every 25 in 3.
     output_interval
         Time between frames of the table of observables, well under the correlation time of the density.
+        Rounded to whole timesteps; simulated times are rounded to whole frames. A run says what it rounds.
     segment_time
         Time between checkpoints. None takes 10 ps on a CPU and 200 ps on a GPU: seconds to a minute of work,
         against which a checkpoint costs little.

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
 
 from protocols.calculations.calculation import Calculation
+from protocols.dynamics.plans import roundings_of
 from protocols.dynamics.simulation import OpenMMSimulation
 from protocols.dynamics.slab import OpenMMSlabSimulation
 from protocols.dynamics.transport import OpenMMTransportSimulation
@@ -59,7 +60,7 @@ class Plan:
     bytes_on_disk
         Of the first round, rough.
     notes
-        What the numbers leave out.
+        Which times are rounded, and what the numbers leave out.
     """
 
     properties: tuple[str, ...]
@@ -135,7 +136,7 @@ def plan_of(calculation: Calculation, *, measure: bool = True) -> Plan:
         seconds=None if speed is None else _days(simulations, atoms, number) / speed * 86400,
         bytes_on_disk=_BYTES_A_PROTOCOL * len(together)
         + sum(_bytes(s, atoms[s.identity]) for s in simulations),
-        notes=_notes(calculation, targets, measured=measure),
+        notes=(*roundings_of(simulations), *_notes(calculation, targets, measured=measure)),
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -16,6 +15,7 @@ from protocols.constants import GAS_CONSTANT
 from protocols.dynamics.displacements import CentresOfMass, mean_squared_displacements
 from protocols.dynamics.engine import checkpoint_of, free_degrees, open_context
 from protocols.dynamics.failures import failures_told_apart
+from protocols.dynamics.plans import SegmentPlan
 from protocols.dynamics.segments import Checkpoint
 from protocols.errors import SimulationError
 from protocols.randomness import derived_seed
@@ -23,7 +23,7 @@ from protocols.running.interruption import check_interruption
 from protocols.systems.particles import masses
 from workflow_backends.platforms import PlatformChoice
 
-__all__ = ["Measured", "NVEEngine", "SegmentPlan", "pressure_tensor", "stress_barostat"]
+__all__ = ["Measured", "NVEEngine", "pressure_tensor", "stress_barostat"]
 
 _Array: TypeAlias = NDArray[np.float64]
 
@@ -31,41 +31,6 @@ _CONSTRAINT_TOLERANCE = 1e-6
 _STEPS_A_CALL = 50  # between looks at whether the process was told to stop
 _LARGEST_DRIFT = 0.05  # of the temperature
 _LANGEVIN, _VERLET = 0, 1
-
-
-@dataclass(frozen=True)
-class SegmentPlan:
-    """One segment in whole steps: a frame has a pressure tensor, every so many a position.
-
-    Parameters
-    ----------
-    timestep_ps
-        In picoseconds.
-    spacing_steps
-        Of Langevin dynamics before it.
-    steps_a_frame
-        Between pressure tensors.
-    frames
-        After the first one, which is that of step 0.
-    stride
-        Frames between positions; a divisor of `frames`.
-    """
-
-    timestep_ps: float
-    spacing_steps: int
-    steps_a_frame: int
-    frames: int
-    stride: int
-
-    @property
-    def steps(self) -> int:
-        """In all."""
-        return self.spacing_steps + self.frames * self.steps_a_frame
-
-    @property
-    def nve_ps(self) -> float:
-        """The time at constant energy in picoseconds."""
-        return self.frames * self.steps_a_frame * self.timestep_ps
 
 
 class Measured(NamedTuple):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar
 
@@ -11,13 +10,14 @@ from pydantic import Field, model_validator
 from protocols.dynamics.engine import Engine
 from protocols.dynamics.failures import note_incident
 from protocols.dynamics.observers import Observer
+from protocols.dynamics.plans import FramePlan, frame_roundings
 from protocols.dynamics.platform_outputs import PlatformOutputs, about_platform
 from protocols.dynamics.segments import Checkpoint, SegmentStore
 from protocols.dynamics.trajectory import Trajectory
 from protocols.errors import DeviceFailedError, InputError, NotFiniteError
 from protocols.graphs.protocol import Protocol
 from protocols.graphs.references import OutputReference
-from protocols.quantities import Quantity, Time, describe_quantity, is_less, quantity, ratio
+from protocols.quantities import Time, describe_quantity, is_less
 from protocols.running.pace import PROGRESS_NAME, ProgressFile, ns_per_day
 from protocols.running.storage import write_atomically
 from protocols.running.wall import Wall
@@ -29,8 +29,6 @@ from workflow_backends.resources import ComputeResources
 __all__ = ["OpenMMSimulation"]
 
 _TOPOLOGY_NAME = "topology.pdb"
-
-_SEGMENT_ON_CPU, _SEGMENT_ON_GPU = quantity("10 ps"), quantity("200 ps")
 
 
 class OpenMMSimulation(Protocol):
@@ -58,7 +56,7 @@ class OpenMMSimulation(Protocol):
     state
         Temperature, and pressure for constant pressure.
     simulated_time
-        To run for.
+        To run for, rounded to whole frames.
     dynamics
         Timestep, friction, barostat, frames, segments, trajectory.
     topology_file
@@ -115,7 +113,7 @@ class OpenMMSimulation(Protocol):
     @model_validator(mode="after")
     def _holds_a_frame(self) -> OpenMMSimulation:
         dynamics, total = self.dynamics, self.simulated_time
-        if any(isinstance(value, OutputReference) for value in (dynamics, total)):
+        if self._is_wired:
             return self
         for name in ("output_interval", "trajectory_interval"):
             if is_less(total, getattr(dynamics, name)) and (name == "output_interval" or dynamics.trajectory):
@@ -130,14 +128,25 @@ class OpenMMSimulation(Protocol):
     @property
     def steps(self) -> int:
         """The number of steps in all."""
-        plan = _Plan.of(self.dynamics, self.simulated_time, on_cpu=True)
-        return plan.frames * plan.steps_a_frame
+        return FramePlan.of(self.dynamics, self.simulated_time).steps
+
+    @property
+    def roundings(self) -> tuple[str, ...]:
+        """Which times are rounded to whole steps and frames, in words."""
+        if self._is_wired:
+            return ()
+        return frame_roundings(self.dynamics, self.simulated_time)
+
+    @property
+    def _is_wired(self) -> bool:
+        """Whether its times are outputs of other protocols, which nobody knows yet."""
+        return any(isinstance(value, OutputReference) for value in (self.dynamics, self.simulated_time))
 
     def execute(self, directory: Path, available_resources: ComputeResources) -> Outputs:
         """Run what is missing, segment by segment, then write ``observables.csv`` and ``state.xml``."""
         directory = Path(directory)
         choice = select_platform(available_resources)
-        plan = _Plan.of(self.dynamics, self.simulated_time, on_cpu=choice.name in {"CPU", "Reference"})
+        plan = FramePlan.of(self.dynamics, self.simulated_time, on_cpu=choice.name in {"CPU", "Reference"})
         engine = self._engine(choice)
         trajectory = self._trajectory(directory, engine, plan)
         store = SegmentStore(directory / "segments", None if trajectory is None else trajectory.file)
@@ -148,7 +157,7 @@ class OpenMMSimulation(Protocol):
             raise
         table, final = directory / "observables.csv", directory / "state.xml"
         write_atomically(table, ",".join(engine.columns) + "\n" + store.frames())
-        write_atomically(final, engine.serialised(end, plan.frames * plan.steps_a_frame))
+        write_atomically(final, engine.serialised(end, plan.steps))
         seconds = sum(segment.seconds for segment in store.segments)
         return self.Outputs(
             observables_file=table,
@@ -156,11 +165,11 @@ class OpenMMSimulation(Protocol):
             trajectory_file=None if trajectory is None else trajectory.finish(store),
             topology_file=None if trajectory is None else directory / _TOPOLOGY_NAME,
             frames=plan.frames,
-            ns_per_day=ns_per_day(plan.frames * plan.steps_a_frame, plan.timestep_ps, seconds),
+            ns_per_day=ns_per_day(plan.steps, plan.timestep_ps, seconds),
             **about_platform(choice, available_resources, directory),
         )
 
-    def _trajectory(self, directory: Path, engine: Engine, plan: _Plan) -> Trajectory | None:
+    def _trajectory(self, directory: Path, engine: Engine, plan: FramePlan) -> Trajectory | None:
         if self.dynamics.trajectory is None or self.topology_file is None:
             return None
         write_atomically(directory / _TOPOLOGY_NAME, self.topology_file.read_bytes())
@@ -190,7 +199,7 @@ class OpenMMSimulation(Protocol):
     def _run_segments(
         store: SegmentStore,
         engine: Engine,
-        plan: _Plan,
+        plan: FramePlan,
         directory: Path,
         *,
         choice: PlatformChoice,
@@ -199,7 +208,7 @@ class OpenMMSimulation(Protocol):
         checkpoint = store.recover()
         progress = ProgressFile(
             directory / PROGRESS_NAME,
-            steps=plan.frames * plan.steps_a_frame,
+            steps=plan.steps,
             done=store.number_of_frames * plan.steps_a_frame,
             timestep_ps=plan.timestep_ps,
         )
@@ -229,27 +238,3 @@ class OpenMMSimulation(Protocol):
             if wall.is_near() and store.number_of_frames < plan.frames:
                 Wall.go_elsewhere()
         return checkpoint
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """The simulation in whole steps and frames."""
-
-    timestep_ps: float
-    steps_a_frame: int
-    frames: int
-    frames_a_segment: int
-    frames_a_trajectory_frame: int
-
-    @classmethod
-    def of(cls, dynamics: DynamicsSettings, total: Quantity, *, on_cpu: bool) -> _Plan:
-        segment = dynamics.segment_time or (_SEGMENT_ON_CPU if on_cpu else _SEGMENT_ON_GPU)
-        steps_a_frame = max(1, round(ratio(dynamics.output_interval, dynamics.timestep)))
-        frame = steps_a_frame * dynamics.timestep
-        return cls(
-            timestep_ps=float(dynamics.timestep.to("ps").magnitude),
-            steps_a_frame=steps_a_frame,
-            frames=max(1, round(ratio(total, frame))),
-            frames_a_segment=max(1, round(ratio(segment, frame))),
-            frames_a_trajectory_frame=max(1, round(ratio(dynamics.trajectory_interval, frame))),
-        )

@@ -8,7 +8,8 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, model_validator
 
-from protocols.dynamics.nve_engine import NVEEngine, SegmentPlan
+from protocols.dynamics.nve_engine import NVEEngine
+from protocols.dynamics.plans import SegmentPlan, segment_roundings
 from protocols.dynamics.platform_outputs import PlatformOutputs, about_platform
 from protocols.dynamics.segments import SegmentStore
 from protocols.errors import InputError
@@ -21,7 +22,6 @@ from protocols.quantities import (
     describe_quantity,
     is_less,
     quantity,
-    ratio,
 )
 from protocols.running.pace import PROGRESS_NAME, ProgressFile, ns_per_day
 from protocols.running.storage import write_atomically
@@ -117,9 +117,7 @@ class OpenMMTransportSimulation(Protocol):
 
     @model_validator(mode="after")
     def _intervals_have_steps(self) -> OpenMMTransportSimulation:
-        for name in ("stress_interval", "displacement_interval"):
-            if isinstance(self.transport, OutputReference) or isinstance(self.timestep, OutputReference):
-                break
+        for name in () if self._is_wired else ("stress_interval", "displacement_interval"):
             interval = getattr(self.transport, name)
             if is_less(interval, self.timestep):
                 raise InputError(
@@ -135,16 +133,19 @@ class OpenMMTransportSimulation(Protocol):
 
     @property
     def _plan(self) -> SegmentPlan:
-        settings, timestep = self.transport, self.timestep
-        steps = max(1, round(ratio(settings.stress_interval, timestep)))
-        stride = max(1, round(ratio(settings.displacement_interval, steps * timestep)))
-        return SegmentPlan(
-            timestep_ps=float(timestep.to("ps").magnitude),
-            spacing_steps=max(1, round(ratio(settings.nve_spacing, timestep))),
-            steps_a_frame=steps,
-            frames=stride * max(2, round(ratio(settings.nve_time, stride * steps * timestep))),
-            stride=stride,
-        )
+        return SegmentPlan.of(self.transport, self.timestep)
+
+    @property
+    def roundings(self) -> tuple[str, ...]:
+        """Which times are rounded to whole steps, in words."""
+        if self._is_wired:
+            return ()
+        return segment_roundings(self.transport, self.timestep)
+
+    @property
+    def _is_wired(self) -> bool:
+        """Whether its times are outputs of other protocols, which nobody knows yet."""
+        return any(isinstance(value, OutputReference) for value in (self.transport, self.timestep))
 
     def execute(self, directory: Path, available_resources: ComputeResources) -> Outputs:
         """Run what is missing, segment by segment, then write the tables and ``state.xml``."""

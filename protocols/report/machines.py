@@ -6,9 +6,11 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from protocols.dynamics.plans import FramePlan, SegmentPlan
 from protocols.errors import InputError
 from protocols.quantities import describe_quantity, quantity
 from protocols.report.reading import FinishedProtocol, RunReading
+from protocols.settings import DynamicsSettings, TransportSettings
 
 __all__ = ["machines_of", "runs_of"]
 
@@ -47,11 +49,29 @@ def _what(run: RunReading, protocol: FinishedProtocol) -> str:
 
 
 def _simulated(protocol: FinishedProtocol) -> str:
+    """Return the time that was really simulated: a given one is rounded to whole frames."""
+    inputs = protocol.inputs
     try:
-        time = quantity(protocol.inputs["simulated_time"]["quantity"]).to("ps")
+        if "transport" in inputs:
+            settings, timestep = TransportSettings(**_fields(inputs["transport"])), _read(inputs["timestep"])
+            steps = settings.nve_segments * SegmentPlan.of(settings, timestep).steps
+        else:
+            dynamics = DynamicsSettings(**_fields(inputs["dynamics"]))
+            timestep = dynamics.timestep
+            steps = FramePlan.of(dynamics, _read(inputs["simulated_time"])).steps
     except (LookupError, TypeError, InputError):
         return ""
+    time = (steps * timestep).to("ps")
     return describe_quantity(time if time.magnitude < 1000 else time.to("ns"))
+
+
+def _fields(model: dict[str, Any]) -> dict[str, Any]:
+    return {name: _read(value) for name, value in model["fields"].items()}
+
+
+def _read(value: Any) -> Any:
+    """Return an input that was hashed, where it is a quantity or plain."""
+    return quantity(value["quantity"]) if isinstance(value, dict) else value
 
 
 def _took(record: dict[str, Any]) -> str:

@@ -287,6 +287,13 @@ def test_a_plan_tells_what_is_shared(tmp_path):
     assert plan.seconds is None
     assert plan.bytes_on_disk > 1e5
     assert "sharing saves 4 more" in str(plan)
+    assert not any("rounded" in note for note in plan.notes)
+
+
+def test_a_plan_tells_which_times_are_rounded(tmp_path):
+    text = _changed(("settings:", "settings:\n  output_interval: 0.3 ps"))
+    plan = plan_of(read_calculation(_write(tmp_path, text)), measure=False)
+    assert plan.notes[0] == "simulated time: 20 ps is rounded to 20.1 ps, whole frames of 0.3 ps"
 
 
 def test_a_number_without_unit_is_one_of_a_property_without_unit(tmp_path):

@@ -2,7 +2,8 @@ import numpy as np
 import openmm
 import pytest
 
-from protocols.dynamics.nve_engine import NVEEngine, SegmentPlan, pressure_tensor, stress_barostat
+from protocols.dynamics.nve_engine import NVEEngine, pressure_tensor, stress_barostat
+from protocols.dynamics.plans import SegmentPlan
 from protocols.errors import SimulationError
 from workflow_backends.platforms import PlatformChoice
 

@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 
 from protocols import (
@@ -30,7 +31,7 @@ _SETTINGS = SimulationSettings(
     timestep="5 fs",
     equilibration_time="2 ps",
     production_time="5 ps",
-    output_interval="0.05 ps",
+    output_interval="0.06 ps",  # times are rounded to whole frames
     replicas=2,
 )
 
@@ -149,6 +150,14 @@ def test_each_property_has_its_pictures_checks_and_provenance(run):
     ]
     assert len(seeds) == 6
     assert set(seeds) <= set(page.cells)
+
+
+def test_simulated_times_are_those_that_were_run_and_not_those_that_were_asked_for(run):
+    directory, _ = run
+    tables = [np.loadtxt(file, delimiter=",", skiprows=1) for file in directory.glob("*/observables.csv")]
+    ran = {f"{table[-1, 1] - table[0, 1] + 0.06:.6g} ps" for table in tables}
+    assert ran == {"1.98 ps", "4.98 ps"}
+    assert {cell for cell in page_of(directory).cells if re.fullmatch(r"[\d.]+ ps", cell)} == ran
 
 
 def test_the_file_needs_nothing_else_and_can_be_read_by_machines(run):
