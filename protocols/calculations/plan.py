@@ -14,10 +14,10 @@ from protocols.dynamics.transport import OpenMMTransportSimulation
 from protocols.graphs.protocol import Protocol, upstream_first
 from protocols.quantities import ratio
 from protocols.systems.coordinates import BuildCoordinatesPackmol
+from protocols.systems.given import TakeCoordinates
 from protocols.systems.topology import Molecule
 from workflow_backends.layout import measure_layouts
 from workflow_backends.machine import available_cpus
-from workflow_backends.parsl_engine.cluster import ParslQueueBackend
 from workflow_backends.platforms import select_platform
 from workflow_backends.resources import ComputeResources
 from workflow_backends.speed import measure_speed
@@ -26,6 +26,7 @@ __all__ = ["Plan", "plan_of"]
 
 Simulation: TypeAlias = OpenMMSimulation | OpenMMTransportSimulation
 
+_BOXES = (BuildCoordinatesPackmol, TakeCoordinates)
 _ATOMS_OF_WATER = 3
 _LEAST_ATOMS = 300  # smaller systems cost as much a step
 _TENSOR_STEPS = 15  # what one pressure tensor of a transport simulation costs
@@ -146,7 +147,7 @@ def _simulations(protocols: Iterable[Protocol]) -> list[Simulation]:
 
 def _atoms(simulation: Simulation) -> int:
     """Return the atoms of a box, virtual sites left out."""
-    boxes = [each for each in upstream_first([simulation]) if isinstance(each, BuildCoordinatesPackmol)]
+    boxes = [each for each in upstream_first([simulation]) if isinstance(each, _BOXES)]
     if not boxes:
         return 0
     substance, number = boxes[-1].substance, boxes[-1].number_of_molecules
@@ -217,7 +218,7 @@ def _notes(calculation: Calculation, targets: int, *, measured: bool) -> tuple[s
         notes.append(f"targets take more rounds of production, at most {calculation.limits.rounds}")
     if measured:
         notes.append("the time is that of water boxes of this size here; other force fields differ")
-    if calculation.backend is not None and isinstance(calculation.make_backend(), ParslQueueBackend):
+    if measured and calculation.backend is not None and hasattr(calculation.make_backend(), "job_script"):
         notes.append("measured on this machine, not on the cluster's nodes; waiting in the queue is left out")
     return tuple(notes)
 

@@ -8,7 +8,6 @@ from protocols.calculations.calculation import read_calculation
 from protocols.calculations.plan import plan_of
 from protocols.cli.exits import reporting, say
 from protocols.errors import InputError
-from workflow_backends.parsl_engine.cluster import ParslQueueBackend
 
 __all__ = ["check_file", "show_script"]
 
@@ -26,9 +25,10 @@ def show_script(file: Path, *, as_json: bool) -> None:
         calculation = read_calculation(file)
         kind = (calculation.backend or {}).get("type", "none")
         backend = calculation.make_backend() if calculation.backend is not None else None
-        if not isinstance(backend, ParslQueueBackend):
+        job_script = getattr(backend, "job_script", None)
+        if job_script is None:
             raise InputError(
                 f"{file}: backend: type {kind} has no job script; one of a scheduler has, as parsl-slurm"
             )
-        text = backend.job_script()
+        text = job_script()
         say(text.rstrip("\n"), {"script": text}, as_json=as_json)

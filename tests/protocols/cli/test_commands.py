@@ -199,6 +199,17 @@ def test_a_backend_without_a_scheduler_has_no_script(argon):
     assert "type parsl-local has no job script" in told.stderr
 
 
+@pytest.mark.parametrize("kind", ["parsl-slurm", "dask-slurm"])
+def test_the_job_script_of_a_scheduler_is_shown(argon, kind):
+    text = _ARGON.format(production="2 ps").replace("parsl-local", f"{kind}\n  queue_name: short")
+    argon.write_text(text)
+    shown = call("script", argon)
+    assert shown.exit_code == 0
+    assert shown.stdout.startswith("#!/bin/")
+    assert "#SBATCH --partition=short" in shown.stdout
+    assert json.loads(call("script", argon, "--json").stdout)["script"].rstrip("\n") + "\n" == shown.stdout
+
+
 def test_the_version_names_what_a_report_of_an_error_needs():
     run = subprocess.run(
         [sys.executable, "-m", "protocols", "--version"], capture_output=True, text=True, check=True
