@@ -31,7 +31,7 @@ PUBLISHED = "0.9848(13) g/mL"
 
 SETTINGS = SimulationSettings(number_of_molecules=256, equilibration_time="10 ps", production_time="80 ps")
 FAST = SimulationSettings(
-    number_of_molecules=60, cutoff="0.55 nm", equilibration_time="1 ps", production_time="4 ps"
+    number_of_molecules=60, cutoff="0.55 nm", equilibration_time="1.2 ps", production_time="4 ps"
 )
 
 

@@ -29,7 +29,7 @@ from workflow_backends import ParslSlurmBackend, QueueWorkerResources
 
 SETTINGS = SimulationSettings(number_of_molecules=256, equilibration_time="10 ps", production_time="80 ps")
 FAST = SimulationSettings(
-    number_of_molecules=60, cutoff="0.55 nm", equilibration_time="1 ps", production_time="4 ps"
+    number_of_molecules=60, cutoff="0.55 nm", equilibration_time="1.2 ps", production_time="4 ps"
 )
 WORKER = QueueWorkerResources(
     number_of_threads=1, per_thread_memory_limit="2 GB", wallclock_time_limit="1:00"
