@@ -13,23 +13,20 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+from argon_simulation import argon, finished_segments
 from real_slurm import Slurm, missing
 from water_example import run_water_example
 
-from protocols import OpenMMForceField, Substance, ThermodynamicState
 from protocols.analysis.observables import read_observable
-from protocols.dynamics.observers import Observer
 from protocols.dynamics.simulation import OpenMMSimulation
 from protocols.graphs.protocol import inputs_of
 from protocols.running.execution import execute_in
-from protocols.settings import DynamicsSettings, InteractionSettings
-from protocols.systems.coordinates import BuildCoordinatesPackmol
-from protocols.systems.parameterise import BuildOpenMMSystem
 from workflow_backends import ComputeResources, ParslSlurmBackend, QueueWorkerResources, time_left
 from workflow_backends.errors import EngineError, InvalidResourcesError
 from workflow_backends.parsl_engine import commands, queue_executor, queue_provider
@@ -431,56 +428,35 @@ def test_a_canceller_that_was_killed_is_replaced_at_the_end(slurm: Slurm, tmp_pa
     assert slurm.queue() == []
 
 
-class _Slow(Observer):
-    """Makes each frame take a while, on any machine."""
-
-    columns = ("nothing",)
-
-    def __init__(self, system: Any) -> None:
-        """Need nothing of it."""
-
-    def values(self, context: Any, state: Any) -> list[float]:
-        time.sleep(0.2)
-        return [0.0]
+def _state(slurm: Slurm, job: str) -> str:
+    [state] = re.findall(r"JobState=(\w+)", slurm.run("scontrol", "show", "job", job))
+    return str(state)
 
 
-class SlowSimulation(OpenMMSimulation):
-    """At 5 frames a second."""
-
-    observers = (_Slow,)
-
-
-def _argon(directory: Path, seed: int) -> SlowSimulation:
-    packed = execute_in(
-        BuildCoordinatesPackmol(substance=Substance.pure("[Ar]"), number_of_molecules=20, seed=1),
-        directory / "packed",
-        ComputeResources(),
-    )
-    built = execute_in(
-        BuildOpenMMSystem(
-            coordinates_file=packed.coordinates_file,
-            force_field=OpenMMForceField("argon.xml"),
-            interactions=InteractionSettings(cutoff="0.3 nm"),
-        ),
-        directory / "built",
-        ComputeResources(),
-    )
-    return SlowSimulation(
-        system_file=built.system_file,
-        state_file=built.state_file,
-        state=ThermodynamicState(temperature="90 K", pressure="1 bar"),
-        simulated_time="1.2 ps",
-        dynamics=DynamicsSettings(timestep="2 fs", output_interval="10 fs", segment_time="0.2 ps"),
-        seed=seed,
-    )
+def _heedless(mark: Path) -> str:
+    """Look at no wall: a job that runs it for the first time is ended by the scheduler."""
+    job = os.environ["SLURM_JOB_ID"]
+    if not mark.exists():
+        mark.write_text(job)
+        time.sleep(600)
+    return job
 
 
-@pytest.mark.timeout(300)
-def test_simulations_longer_than_the_wallclock_go_on_in_further_jobs(slurm: Slurm, tmp_path: Path) -> None:
-    """24 s of work each, in jobs of 35 s whose last 15 s are left for saving."""
-    cut, exact = (_argon(tmp_path, seed) for seed in (1, 2))
-    resources = QueueWorkerResources(wallclock_time_limit="0:00:35")
-    jobs = tmp_path / "jobs"
+@pytest.mark.parametrize(
+    "seconds, frames",
+    [
+        pytest.param(35, 120, marks=pytest.mark.timeout(300)),
+        pytest.param(120, 1500, marks=[pytest.mark.slow, pytest.mark.timeout(900)]),
+    ],
+    ids=["24 s of work in 35 s", "5 minutes of work in 2"],
+)
+def test_simulations_go_on_in_further_jobs(
+    slurm: Slurm, tmp_path: Path, caplog: pytest.LogCaptureFixture, seconds: int, frames: int
+) -> None:
+    """Two simulations leave their jobs in time, one loses its job, and a task looks at no wall at all."""
+    protocols = {name: argon(tmp_path, seed, frames) for seed, name in enumerate(("cut", "exact", "lost"), 1)}
+    resources = QueueWorkerResources(wallclock_time_limit=timedelta(seconds=seconds))
+    jobs, heedless = tmp_path / "jobs", tmp_path / "heedless"
     jobs.touch()
 
     def execute(
@@ -488,32 +464,49 @@ def test_simulations_longer_than_the_wallclock_go_on_in_further_jobs(slurm: Slur
     ) -> OpenMMSimulation.Outputs:
         with jobs.open("a") as file:
             file.write(f"{directory.name} {os.environ['SLURM_JOB_ID']}\n")
-        if protocol.seed == exact.seed:
+        if directory.name == "exact":
             available_resources = ComputeResources(platform="Reference")
         outputs: OpenMMSimulation.Outputs = execute_in(protocol, directory, available_resources)
         return outputs
 
-    with ParslSlurmBackend(0, 2, resources, directory=tmp_path) as backend:
-        running = [
-            backend.options(retries=0).submit_task(execute, protocol, tmp_path / name)
-            for name, protocol in (("cut", cut), ("exact", exact))
-        ]
-        outputs, exact_outputs = (future.result(250) for future in running)
-    assert read_observable(outputs.observables_file, "step")[0].tolist() == list(range(5, 601, 5))
+    def jobs_of(name: str) -> list[str]:
+        lines = (line.split() for line in jobs.read_text(encoding="utf-8").splitlines())
+        return [job for which, job in lines if which == name]
+
+    with ParslSlurmBackend(0, 4, resources, directory=tmp_path) as backend:
+        ignoring = backend.submit_task(_heedless, heedless)
+        running = {
+            name: backend.options(retries=0).submit_task(execute, protocol, tmp_path / name)
+            for name, protocol in protocols.items()
+        }
+        _wait_until(lambda: heedless.exists() and heedless.read_text(encoding="utf-8") != "")
+        over = heedless.read_text(encoding="utf-8")
+        if seconds < 60:  # the least that SLURM grants; it looks for jobs whose time is over every 30 s
+            slurm.run("scontrol", "update", f"JobId={over}", "EndTime=now")
+        _wait_until(lambda: len(finished_segments(tmp_path / "lost")) > 0)
+        slurm.run("scancel", *jobs_of("lost"))
+        kept = finished_segments(tmp_path / "lost")
+        outputs = {name: future.result(800) for name, future in running.items()}
+        assert ignoring.result(200) != over
+    steps = list(range(5, 5 * frames + 1, 5))
+    for name in ("cut", "lost"):
+        assert read_observable(outputs[name].observables_file, "step")[0].tolist() == steps
+    assert kept.items() <= finished_segments(tmp_path / "lost").items()  # none was computed again
     whole = execute_in(
-        OpenMMSimulation(**inputs_of(exact)), tmp_path / "whole", ComputeResources(platform="Reference")
+        OpenMMSimulation(**inputs_of(protocols["exact"])),
+        tmp_path / "whole",
+        ComputeResources(platform="Reference"),
     )
     of_both = [
         file.read_text(encoding="utf-8").splitlines()
-        for file in (exact_outputs.observables_file, whole.observables_file)
+        for file in (outputs["exact"].observables_file, whole.observables_file)
     ]
     assert [row.rpartition(",")[0] for row in of_both[0]] == of_both[1]  # but for the observer's column
-    ran = [line.split() for line in jobs.read_text(encoding="utf-8").splitlines()]
-    for which in ("cut", "exact"):
-        before = [job for name, job in ran if name == which][:-1]
-        assert before
-        states = [slurm.run("scontrol", "show", "job", job) for job in before]
-        assert all("JobState=COMPLETED" in state for state in states)  # none was cut off
+    assert all(len(set(jobs_of(name))) > 1 for name in ("cut", "exact"))
+    lost, *further = jobs_of("lost")
+    assert further and lost not in further
+    assert (_state(slurm, lost), _state(slurm, over)) == ("CANCELLED", "TIMEOUT")
+    assert caplog.text.count("its block of workers was lost") == 2  # all others ended by themselves
 
 
 def test_bad_input_is_refused_by_name_and_the_script_is_shown_without_slurm(
