@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -13,10 +14,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from argon_simulation import argon, finished_segments
 from real_grid_engine import GridEngine
 from water_example import run_water_example
 
-from workflow_backends import ParslGridEngineBackend, QueueWorkerResources
+from protocols.analysis.observables import read_observable
+from protocols.dynamics.simulation import OpenMMSimulation
+from protocols.running.execution import execute_in
+from workflow_backends import ComputeResources, ParslGridEngineBackend, QueueWorkerResources
 from workflow_backends.errors import EngineError
 
 
@@ -46,43 +51,74 @@ def _job(seconds: float = 0.0) -> str:
     return os.environ["JOB_ID"]
 
 
+def _granted() -> tuple[str, int]:
+    """What the host's daemon notes of the job, and the memory that the kernel grants."""
+    notes = Path(os.environ["SGE_JOB_SPOOL_DIR"], "config").read_text(encoding="utf-8")
+    return notes, resource.getrlimit(resource.RLIMIT_AS)[0]
+
+
 def test_what_was_asked_for_is_granted(grid_engine: GridEngine, tmp_path: Path) -> None:
+    """All but the time, which only the request shows; that it is kept to is another test's matter."""
     resources = QueueWorkerResources(
         *(3, 2), per_thread_memory_limit="1500 MB", wallclock_time_limit="1:29:10", platform="Reference"
     )
+    free = grid_engine.run("qhost", "-F", "slots,gpu")
+    assert "hc:slots=8.0" in free
+    assert "hc:gpu=4.0" in free
     with ParslGridEngineBackend(1, 1, resources, "all.q", directory=tmp_path) as backend:
-        job = backend.submit_task(_job).result(60)
-        granted = grid_engine.run("qstat", "-j", job)
-    assert "h_vmem=1431M" in granted
-    assert "h_rt=5350" in granted
-    assert "gpu=2" in granted
-    assert "smp range: 3" in granted
+        notes, memory = backend.submit_task(_granted).result(60)
+        left = grid_engine.run("qhost", "-F", "slots,gpu")
+        asked = grid_engine.run("qstat", "-j", backend.submit_task(_job).result(60))
+    assert {"pe=smp", "pe_slots=3", "host_slots=3", "queue=all.q"} <= set(notes.splitlines())
+    assert memory == 3 * 1431 * 2**20
+    assert "hc:slots=5.0" in left
+    assert "hc:gpu=2.0" in left
+    assert "h_rt=5350" in asked
 
 
 def test_workers_come_with_tasks_and_go_when_idle(grid_engine: GridEngine, tmp_path: Path) -> None:
     with ParslGridEngineBackend(0, 3, directory=tmp_path, idle_time_limit=1) as backend:
-        futures = [backend.submit_task(_job, 0.1) for _ in range(100)]
-        assert len({future.result(100) for future in futures}) == 3
+        futures = [backend.submit_task(_job, 0.1) for _ in range(200)]
+        jobs = {future.result(100) for future in futures}
+        assert len(jobs) == 3
         _wait_until(lambda: grid_engine.queue() == [])
+        assert backend.submit_task(_job).result(60) not in jobs
 
 
-def test_a_deleted_job_loses_nothing(grid_engine: GridEngine, tmp_path: Path) -> None:
-    mark = tmp_path / "job"
+def _heedless(mark: Path) -> str:
+    """Look at no wall: a job that runs it for the first time is ended by the scheduler."""
+    job = os.environ["JOB_ID"]
+    if not mark.exists():
+        mark.write_text(job)
+        time.sleep(600)
+    return job
 
-    def work() -> str:
-        mark.write_text(os.environ["JOB_ID"])
-        while not (tmp_path / "end").exists():
-            time.sleep(0.1)
-        return os.environ["JOB_ID"]
 
-    with ParslGridEngineBackend(0, 1, directory=tmp_path) as backend:
-        future = backend.submit_task(work)
-        _wait_until(lambda: mark.exists() and mark.read_text(encoding="utf-8") != "")
-        lost = mark.read_text(encoding="utf-8")
-        grid_engine.run("qdel", lost)
-        _wait_until(lambda: mark.read_text(encoding="utf-8") not in ("", lost))
-        (tmp_path / "end").touch()
-        assert future.result(60) != lost
+def test_a_simulation_goes_on_after_a_deletion_and_over_the_end_of_its_jobs(
+    grid_engine: GridEngine, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """16 s of work in jobs of 25 s, of which 15 are left for saving; beside a task that looks at no wall."""
+    protocol, resources = argon(tmp_path, 1, 80), QueueWorkerResources(wallclock_time_limit="0:00:25")
+    jobs, heedless, directory = tmp_path / "jobs", tmp_path / "heedless", tmp_path / "lost"
+
+    def execute(available_resources: ComputeResources) -> OpenMMSimulation.Outputs:
+        with jobs.open("a") as file:
+            file.write(os.environ["JOB_ID"] + "\n")
+        outputs: OpenMMSimulation.Outputs = execute_in(protocol, directory, available_resources)
+        return outputs
+
+    with ParslGridEngineBackend(0, 2, resources, directory=tmp_path) as backend:
+        ignoring = backend.submit_task(_heedless, heedless)
+        running = backend.options(retries=0).submit_task(execute)
+        _wait_until(lambda: len(finished_segments(directory)) > 0)
+        grid_engine.run("qdel", jobs.read_text(encoding="utf-8").strip())
+        kept = finished_segments(directory)
+        outputs = running.result(200)
+        assert ignoring.result(60) != heedless.read_text(encoding="utf-8")
+    assert read_observable(outputs.observables_file, "step")[0].tolist() == list(range(5, 401, 5))
+    assert kept.items() <= finished_segments(directory).items()  # none was computed again
+    assert len(set(jobs.read_text(encoding="utf-8").split())) >= 3
+    assert caplog.text.count("its block of workers was lost") == 2  # all others ended by themselves
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=lambda n: n.name)
