@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 import textwrap
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import parsl.multiprocessing
@@ -162,8 +162,11 @@ def test_a_providers_refusal_fails_the_executor_at_once_unless_a_block_lives() -
     executor.provider.refusal = "no such partition"
     fail_without_blocks(executor, _statuses(JobState.RUNNING, JobState.FAILED))
     assert not executor.bad_state_is_set
+    executor.tasks[1] = task = Future()
     fail_without_blocks(executor, _statuses(JobState.FAILED))
     assert str(executor.executor_exception) == "no such partition"
+    assert "no such partition" in str(task.exception(0))
+    fail_without_blocks(executor, _statuses(JobState.FAILED))  # at the next poll; a task can fail once
 
 
 def test_a_providers_silence_fails_the_executor_unless_a_worker_is_there() -> None:

@@ -192,8 +192,11 @@ def fail_without_blocks(executor: Any, status: dict[str, JobStatus]) -> None:
     """Give up when several blocks in a row failed and none is left; Parsl's own handlers do so too early.
 
     A provider that has a reason why there can be no block at all says so as its ``refusal``; why it learns
-    nothing of its blocks, as its ``silence``, which matters only while no worker is there.
+    nothing of its blocks, as its ``silence``, which matters only while no worker is there. Parsl calls
+    this at every poll; an executor that gave up has told its tasks so.
     """
+    if executor.bad_state_is_set:
+        return
     if (silence := getattr(executor.provider, "silence", None)) and not executor.connected_managers():
         executor.set_bad_state_and_fail_all(RuntimeError(silence))
         return
