@@ -47,7 +47,7 @@ FAST = SimulationSettings(
     initial_density="1.18 g/mL",
     cutoff="0.85 nm",
     timestep="5 fs",
-    equilibration_time="5 ps",
+    equilibration_time="4.8 ps",
     production_time="20 ps",
 )
 

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from protocols.progress.snapshot import RunningSimulation, Snapshot, Standing
 
-__all__ = ["View", "headline", "time_in_words"]
+__all__ = ["View", "headline", "simulated", "time_in_words"]
 
 _WIDE = 110  # columns from which on a property takes one line
 _WITH_TARGET = 64  # from which on its target has room
@@ -71,6 +71,16 @@ def headline(snapshot: Snapshot, width: int) -> str:
         if len(text) + len(part) + 2 <= width:
             text += f", {part}"
     return text
+
+
+def simulated(snapshot: Snapshot) -> str:
+    """Return how much the simulations that run have simulated, of how much; empty while none tells."""
+    done = sum(each.fraction * each.ns for each in snapshot.simulations)
+    total = sum(each.ns for each in snapshot.simulations)
+    if not total:
+        return ""
+    unit, factor = ("ns", 1) if total >= 1 else ("ps", 1000)
+    return f"{done * factor:.3g} of {total * factor:.3g} {unit} simulated"
 
 
 def time_in_words(seconds: float) -> str:
@@ -159,8 +169,8 @@ def _simulations(simulations: Iterable[RunningSimulation]) -> Table:
     table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
     table.add_column(no_wrap=True, justify="right")
     table.add_column(no_wrap=True, justify="right")
-    for label, fraction, speed in simulations:
-        table.add_row(_line(label, "dim"), f"{fraction:4.0%}", _speed(speed))
+    for each in simulations:
+        table.add_row(_line(each.label, "dim"), f"{each.fraction:4.0%}", _speed(each.ns_per_day))
     return table
 
 

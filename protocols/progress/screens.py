@@ -7,22 +7,23 @@ import sys
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
 from rich.live import Live
 
-from protocols.progress.drawing import View, headline
-from protocols.progress.snapshot import Snapshot, Watcher
+from protocols.progress.drawing import View, headline, simulated
+from protocols.progress.snapshot import Snapshot, Standing, Watcher
 from protocols.running.run import GraphRun
 
 __all__ = ["Lines", "show_progress"]
 
 _LOOK_S = 1.0
 _SPARE = 200  # times what a look takes are left to the simulations, which may share this core
-_LINES_S = 30.0
+_LINES_S, _RARELY_S = 30.0, 600.0
+_WIDTH = 200
 _NOTEBOOK_LINES = 30
 
 
@@ -129,7 +130,9 @@ _HTML = '<pre style="line-height:1.3;font-family:monospace">{code}</pre>'
 
 
 class Lines(Screen):
-    """Plain lines: those properties about which there is something new, at most every half minute.
+    """Plain lines every half minute: where the run stands, and the properties that have something new.
+
+    A property that has ended is told at once. While nothing moves, as in a queue, lines become rarer.
 
     Parameters
     ----------
@@ -142,31 +145,53 @@ class Lines(Screen):
     def __init__(self, console: Console, at_once: bool) -> None:
         self._file = console.file
         self._last = time.monotonic() - (_LINES_S if at_once else 0.0)
-        self._told: dict[int, str] = {}
+        self._wait = _LINES_S
+        self._told: dict[int, Standing] = {}
+        self._said = ""
         self._speaks = at_once
 
     def show(self, snapshot: Snapshot) -> None:
-        """Print what is new, unless something was printed just before."""
-        if not snapshot.total or time.monotonic() - self._last < _LINES_S:
-            return
-        self._last, self._speaks = time.monotonic(), True
-        self._print(snapshot)
+        """Print where the run stands, unless that was done just before."""
+        due = time.monotonic() - self._last >= self._wait
+        if snapshot.total and (due or self._has_ended(snapshot)):
+            news = self._news(snapshot)
+            line = _in_one_line(snapshot, with_value=not news)
+            still = not news and line == self._said
+            self._wait = min(2 * self._wait, _RARELY_S) if still else _LINES_S
+            self._last, self._speaks, self._said = time.monotonic(), True, line
+            self._print([line, *news])
 
     def end(self, snapshot: Snapshot) -> None:
         """Print what is new, if anything has been printed."""
-        if self._speaks:
-            self._print(snapshot)
+        news = self._news(snapshot) if self._speaks else []
+        if news:
+            self._print([_in_one_line(snapshot, with_value=False), *news])
 
-    def _print(self, snapshot: Snapshot) -> None:
-        """Print what has not been told."""
+    def _has_ended(self, snapshot: Snapshot) -> bool:
+        """Tell whether a property of which something was told has ended since."""
+        return any(
+            told.status == "running" != snapshot.properties[number].status
+            for number, told in self._told.items()
+        )
+
+    def _news(self, snapshot: Snapshot) -> list[str]:
+        """Return the lines of properties that have not been told so."""
         news = []
         for number, standing in enumerate(snapshot.properties):
-            line = standing.text
-            if self._told.get(number) != line:
-                self._told[number] = line
-                news.append(line)
-        if news:
-            now = time.strftime("%H:%M:%S")
-            lines = [headline(snapshot, 200), *news]
-            self._file.write("".join(f"{now} {line}\n" for line in lines))
-            self._file.flush()
+            before = self._told.get(number)
+            if before is None or before.text != standing.text:
+                self._told[number] = standing
+                news.append(standing.text)
+        return news
+
+    def _print(self, lines: Sequence[str]) -> None:
+        now = time.strftime("%H:%M:%S")
+        self._file.write("".join(f"{now} {line}\n" for line in lines))
+        self._file.flush()
+
+
+def _in_one_line(snapshot: Snapshot, *, with_value: bool) -> str:
+    """Return where the run stands, with the value of its only property that is not ready."""
+    line = ", ".join(filter(None, (headline(snapshot, _WIDTH), simulated(snapshot))))
+    running = [each for each in snapshot.properties if each.status == "running"]
+    return f"{line}; {running[0].text}" if with_value and len(running) == 1 else line

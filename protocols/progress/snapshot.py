@@ -18,18 +18,32 @@ __all__ = ["RunningSimulation", "Snapshot", "Standing", "Watcher", "describe_sum
 
 
 class RunningSimulation(NamedTuple):
-    """How far one simulation is."""
+    """How far one simulation is.
+
+    Parameters
+    ----------
+    label
+        Of its protocol.
+    fraction
+        Of its steps that are done.
+    ns_per_day
+        Its speed.
+    ns
+        It simulates in all.
+    """
 
     label: str
     fraction: float
     ns_per_day: float
+    ns: float
 
 
 def read_progress(home: Path) -> RunningSimulation | None:
     """Return how far the simulation in this directory is; None if there is none, or it has just begun."""
     try:
         data = json.loads((home / PROGRESS_NAME).read_text(encoding="utf-8"))
-        return RunningSimulation(home.name, data["steps_done"] / data["steps_total"], data["ns_per_day"])
+        fraction = data["steps_done"] / data["steps_total"]
+        return RunningSimulation(home.name, fraction, data["ns_per_day"], data["ns_total"])
     except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError):
         return None
 

@@ -47,6 +47,7 @@ class ProgressFile:
         data = {
             "steps_done": step,
             "steps_total": self._steps,
+            "ns_total": self._steps * self._timestep_ps / 1000,
             "ns_per_day": ns_per_day(step - self._first, self._timestep_ps, seconds),
         }
         with contextlib.suppress(OSError):  # nothing depends on it, and a full disk may have space again

@@ -14,7 +14,7 @@ _PROPERTIES = (
         "EnthalpyOfVaporization of CCCCCCCCCCCCCCCCCCC at 298.15 K", "converged", 4, "44 kJ/mol", "1", 1.0
     ),
 )
-_SIMULATIONS = (RunningSimulation("OpenMMSimulation-fe5fa329c962097d", 0.61, 497.9),)
+_SIMULATIONS = (RunningSimulation("OpenMMSimulation-fe5fa329c962097d", 0.61, 497.9, 0.2),)
 
 
 def drawn(width, height, properties=_PROPERTIES, **console):

@@ -6,9 +6,10 @@ import pytest
 from rich.console import Console
 
 from protocols.graphs.protocol import Protocol
-from protocols.progress import Watcher, show_progress
+from protocols.progress import RunningSimulation, Watcher, show_progress
 from protocols.progress.forecast import Pace, rounds_left
 from protocols.progress.screens import Lines
+from protocols.progress.snapshot import Snapshot, Standing
 from protocols.running.locking import LOCK_NAME
 from protocols.running.pace import PROGRESS_NAME
 from protocols.running.run import GraphRun
@@ -77,11 +78,11 @@ def test_it_counts_what_is_done_and_busy_and_reads_how_far_simulations_are(run, 
     assert (looked(run).done, looked(run).busy, looked(run).total) == (0, 0, 3)
     run.futures[first.label].set_result(SimpleNamespace(value=1))
     touch(run, second, LOCK_NAME)
-    progress = {"steps_done": 25, "steps_total": 100, "ns_per_day": 43.21}
+    progress = {"steps_done": 25, "steps_total": 100, "ns_per_day": 43.21, "ns_total": 0.4}
     touch(run, second, PROGRESS_NAME, json.dumps(progress))
     seen = looked(run)
     assert (seen.done, seen.busy, seen.workers) == (1, 1, 1)
-    assert seen.simulations == ((second.label, 0.25, 43.21),)
+    assert seen.simulations == ((second.label, 0.25, 43.21, 0.4),)
     assert seen.ns_per_day == 43.21
 
 
@@ -136,16 +137,58 @@ def test_a_short_run_is_quiet_where_nobody_watches(run, capfd, wanted):
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_long_run_speaks_every_half_minute_about_what_is_new(run, capfd, monkeypatch):
+def spoken(snapshots, capfd, monkeypatch, at_once=False):
+    """What is printed of snapshots that are seen at these times, by the time."""
     now = [0.0]
     monkeypatch.setattr("protocols.progress.screens.time.monotonic", lambda: now[0])
-    lines, second = Lines(Console(stderr=True), at_once=False), SUMMARY | {"round": 4}
-    for at, summary in [(29, SUMMARY), (31, SUMMARY), (62, SUMMARY), (80, second), (93, second)]:
+    lines, printed = Lines(Console(stderr=True), at_once=at_once), {}
+    for at, snapshot in snapshots:
         now[0] = at
-        lines.show(looked(run, [summary]))
-    lines.end(looked(run, [second]))
-    printed = capfd.readouterr().err.splitlines()
-    assert [line.rpartition("(")[2] for line in printed if "Density" in line] == [
-        "round 3, running)",
-        "round 4, running)",
+        lines.show(snapshot)
+        found = [line.split(" ", 1)[1] for line in capfd.readouterr().err.splitlines()]
+        printed |= {at: found} if found else {}
+    lines.end(snapshots[-1][1])
+    assert capfd.readouterr().err == ""  # all has been told
+    return printed
+
+
+def snapshot(*properties, fraction=0.5):
+    simulations = (RunningSimulation("OpenMMSimulation-1", fraction, 100.0, 0.4),)
+    return Snapshot(2, 9, 1, 1, tuple(properties), simulations)
+
+
+ROUND_3 = Standing("Density of O", "running", 3, "0.988 +/- 0.004 g/mL", "0.002", 0.25)
+ROUND_4 = ROUND_3._replace(round=4, value="0.985 +/- 0.003 g/mL")
+
+
+def test_a_long_run_speaks_every_half_minute_of_what_is_new_and_of_how_far_it_is(capfd, monkeypatch):
+    seen = [
+        (29, snapshot(ROUND_3, fraction=0.1)),
+        (31, snapshot(ROUND_3, fraction=0.2)),
+        (59, snapshot(ROUND_3, fraction=0.3)),
+        (62, snapshot(ROUND_3, fraction=0.4)),
+        (80, snapshot(ROUND_4, fraction=0.1)),
+        (93, snapshot(ROUND_4, fraction=0.2)),
     ]
+    about = "2 of 9 protocols, 1 of 1 workers busy, 100 ns/day"
+    assert spoken(seen, capfd, monkeypatch) == {
+        31: [f"{about}, 80 of 400 ps simulated", ROUND_3.text],
+        62: [f"{about}, 160 of 400 ps simulated; {ROUND_3.text}"],
+        93: [f"{about}, 80 of 400 ps simulated", ROUND_4.text],
+    }
+
+
+def test_a_property_that_has_ended_is_told_at_once(capfd, monkeypatch):
+    other = ROUND_3._replace(name="Density of [Ar]")
+    ended = ROUND_4._replace(status="converged")
+    seen = [(0, snapshot(ROUND_3, other)), (5, snapshot(ROUND_4, other)), (6, snapshot(ended, other))]
+    printed = spoken(seen, capfd, monkeypatch, at_once=True)
+    assert {at: lines[1:] for at, lines in printed.items()} == {
+        0: [ROUND_3.text, other.text],
+        6: [ended.text],
+    }
+
+
+def test_while_nothing_moves_lines_become_rarer(capfd, monkeypatch):
+    seen = [(at, snapshot(ROUND_3)) for at in range(0, 3600, 10)]
+    assert list(spoken(seen, capfd, monkeypatch)) == [30, 60, 90, 150, 270, 510, 990, 1590, 2190, 2790, 3390]
