@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import platform
 import signal
 import site
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -23,21 +23,21 @@ __all__ = [
 ]
 
 RUN_VARIABLE = "WORKFLOW_BACKENDS_RUN"  # "pid:directory" of the run that a process belongs to
-_CGROUP_CPU_MAX = Path("/sys/fs/cgroup/cpu.max")
-_CGROUP_MEMORY_MAX = Path("/sys/fs/cgroup/memory.max")
+_OWN_CGROUPS, _CGROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
 _CPUINFO = Path("/proc/cpuinfo")
 
 
 def available_cpus() -> int:
-    """Return how many CPUs this process may use, by its affinity and its cgroup's quota."""
+    """Return how many CPUs this process may use, by its affinity and the quotas of its cgroups."""
     try:
         count = len(os.sched_getaffinity(0))
     except AttributeError:  # macOS has no affinity
         count = os.cpu_count() or 1
-    with contextlib.suppress(OSError, ValueError):
-        quota, period = _CGROUP_CPU_MAX.read_text(encoding="utf-8").split()
-        if quota != "max":
-            count = min(count, max(1, math.floor(int(quota) / int(period))))
+    for place in _cgroups("cpu"):
+        limit = _numbers(place / "cpu.max")
+        limit = limit or _numbers(place / "cpu.cfs_quota_us") + _numbers(place / "cpu.cfs_period_us")
+        if len(limit) == 2 and limit[0] > 0:  # a quota and its period; -1 is no quota
+            count = min(count, max(1, limit[0] // limit[1]))
     return count
 
 
@@ -95,8 +95,32 @@ def cpu_name() -> str:
 
 
 def total_memory() -> int:
-    """Return the memory that processes here may use together, in bytes, by the machine and its cgroup."""
+    """Return the memory that processes here may use together, in bytes, by the machine and its cgroups."""
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    with contextlib.suppress(OSError, ValueError):
-        total = min(total, int(_CGROUP_MEMORY_MAX.read_text(encoding="utf-8")))
+    for place in _cgroups("memory"):
+        for name in ("memory.max", "memory.limit_in_bytes"):
+            total = min([total, *_numbers(place / name)])
     return total
+
+
+def _cgroups(controller: str) -> Iterator[Path]:
+    """Yield the directories of this process's cgroup and of those around it, of version 2 and version 1."""
+    with contextlib.suppress(OSError):
+        for line in _OWN_CGROUPS.read_text(encoding="utf-8").splitlines():
+            _, controllers, place = line.split(":", 2)
+            if controllers and controller not in controllers.split(","):
+                continue
+            root = _CGROUPS / controller if controllers else _CGROUPS
+            names = [name for name in place.split("/") if name]
+            if ".." in names:  # it is outside of what this process sees
+                names = []
+            own = root.joinpath(*names)
+            yield from [own, *own.parents][: len(names) + 1]
+
+
+def _numbers(file: Path) -> list[int]:
+    """Return the numbers in a file; none if it is not there or says "max"."""
+    try:
+        return [int(word) for word in file.read_text(encoding="utf-8").split()]
+    except (OSError, ValueError):
+        return []

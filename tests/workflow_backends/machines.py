@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from workflow_backends.devices import Device
-from workflow_backends.pinning import _identifiers
+from workflow_backends.pinning import MASKS, _identifiers
 from workflow_backends.probing import Trial
 
 WORKS = Trial(integrates=True, minimises=True)
@@ -18,6 +18,7 @@ POCL = Device(0, "PoCL", "3.1", 8 * 10**9, is_gpu=False)
 OLD_CARD = Device(0, "old GPU", "1.0", 2 * 10**9, has_double=False)
 NVIDIA_OPENCL = [Device(n, "NVIDIA GPU", "575.57", 140 * 10**9, platform_index=1) for n in range(4)]
 CUDA = [Device(n, "NVIDIA GPU", "575.57", 140 * 10**9) for n in range(4)]
+MIG = [Device(0, "NVIDIA GPU MIG 1g.18gb", "575.57", 18 * 10**9)]  # CUDA shows a process one at most
 HIP = [Device(n, "AMD GPU", "6.12", 64 * 10**9) for n in range(2)]
 
 
@@ -31,13 +32,13 @@ class Machine:
 
     def find_devices(self, toolkit: str, environment: Mapping[str, str] = os.environ) -> list[Device]:
         found = self.devices.get(toolkit, [])
-        mask = environment.get("CUDA_VISIBLE_DEVICES")
-        if mask is None:
-            return found
-        shown = len(_identifiers(mask))  # a driver counts anew what it may show
-        if toolkit == "CUDA":
-            return found[:shown]
-        return [device for device in found if device.name != "NVIDIA GPU" or device.index < shown]
+        makers = {"NVIDIA": "CUDA_VISIBLE_DEVICES", "AMD": "HIP_VISIBLE_DEVICES"}
+        masks = [environment.get(makers.get(device.name.split()[0], "")) for device in found]
+        return [  # a driver counts anew what it may show
+            device
+            for device, mask in zip(found, masks, strict=True)
+            if mask is None or device.index < len(_identifiers(mask))
+        ]
 
     tried: list[tuple[str, dict[str, str], Mapping[str, str]]] = field(default_factory=list)
 
@@ -45,7 +46,7 @@ class Machine:
         self, name: str, properties: dict[str, str], environment: Mapping[str, str] = os.environ
     ) -> Trial:
         self.tried.append((name, properties, environment))
-        if name == "CUDA" and environment.get("CUDA_VISIBLE_DEVICES") == "":
+        if name in MASKS and environment.get(MASKS[name]) == "":
             return Trial(error="no device")
         return WORKS if name in {"Reference", "CPU"} else self.trials.get(name, NO_DRIVER)
 
@@ -67,6 +68,7 @@ WITH_CRASHING_CUDA = Machine(
     WITH_NVIDIA.devices,
     {"CUDA": CRASHES_WHEN_MINIMISING, "OpenCL": WORKS},
 )
+WITH_MIG = Machine("an NVIDIA GPU in MIG slices", {"CUDA": MIG}, {"CUDA": WORKS})
 WITH_AMD = Machine("two AMD GPUs", {"HIP": HIP}, {"HIP": WORKS})
 
 Use = Callable[[Machine], Machine]

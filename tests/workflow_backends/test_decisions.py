@@ -15,6 +15,7 @@ from machines import (
     WITH_AMD,
     WITH_CRASHING_CUDA,
     WITH_CRASHING_POCL,
+    WITH_MIG,
     WITH_NVIDIA,
     WITH_OLD_CARD,
     WITH_POCL,
@@ -25,6 +26,7 @@ from machines import (
 
 from workflow_backends import ComputeResources, select_platform
 from workflow_backends.errors import PlatformUnavailableError
+from workflow_backends.pinning import MASKS
 
 _PAGE = Path(__file__).parents[2] / "docs" / "platforms.md"
 _BEGIN, _END = "<!-- decisions: begin -->\n", "<!-- decisions: end -->\n"
@@ -39,7 +41,7 @@ class Case:
     chosen: str = ""
     properties: dict[str, str] = field(default_factory=dict)
     refused: str = ""
-    mask: str | None = None
+    masks: dict[str, str] = field(default_factory=dict)
     how: dict[str, bool] = field(default_factory=dict)
 
 
@@ -49,6 +51,14 @@ def gpu(toolkit: str = "auto", precision: str = "mixed", gpus: int = 1, **more: 
 
 def named(platform: str) -> ComputeResources:
     return ComputeResources(2, platform=platform)
+
+
+def cuda(mask: str) -> dict[str, str]:
+    return {"CUDA_VISIBLE_DEVICES": mask}
+
+
+def hip(mask: str) -> dict[str, str]:
+    return {"HIP_VISIBLE_DEVICES": mask}
 
 
 def device(index: str = "0", precision: str = "mixed", **more: str) -> dict[str, str]:
@@ -109,11 +119,26 @@ CASES = [
     Case(gpu("OpenCL"), WITH_CRASHING_POCL, "CPU", THREADS, how={"minimise": True}),
     Case(gpu("OpenCL"), WITH_POCL, "OpenCL", opencl("0"), how={"minimise": True}),
     # Masks: numbers count what can be seen.
-    Case(gpu("CUDA"), WITH_NVIDIA, "CUDA", device(), mask="3,1"),
-    Case(gpu("CUDA", gpus=2), WITH_NVIDIA, "CUDA", device("0,1"), mask="GPU-5fa1,GPU-09b2"),
-    Case(gpu("CUDA", gpus=2), WITH_NVIDIA, refused="(CUDA_VISIBLE_DEVICES is '2')", mask="2"),
-    Case(gpu("CUDA"), WITH_NVIDIA, refused="CUDA: no device (CUDA_VISIBLE_DEVICES is '')", mask=""),
-    Case(gpu(), WITH_NVIDIA, refused="1 OpenCL device of type GPU needed on one OpenCL platform", mask=""),
+    Case(gpu("CUDA"), WITH_NVIDIA, "CUDA", device(), masks=cuda("3,1")),
+    Case(gpu("CUDA", gpus=2), WITH_NVIDIA, "CUDA", device("0,1"), masks=cuda("GPU-5fa1,GPU-09b2")),
+    Case(gpu("CUDA", gpus=2), WITH_NVIDIA, refused="(CUDA_VISIBLE_DEVICES is '2')", masks=cuda("2")),
+    Case(gpu("CUDA"), WITH_NVIDIA, refused="CUDA: no device (CUDA_VISIBLE_DEVICES is '')", masks=cuda("")),
+    Case(
+        gpu(),
+        WITH_NVIDIA,
+        refused="1 OpenCL device of type GPU needed on one OpenCL platform",
+        masks=cuda(""),
+    ),
+    Case(gpu("CUDA"), WITH_NVIDIA, "CUDA", device(), masks=hip("")),
+    Case(gpu("HIP"), WITH_AMD, "HIP", device(), masks=hip("1")),
+    Case(gpu("HIP", gpus=2), WITH_AMD, "HIP", device("0,1"), masks=hip("1,0")),
+    Case(gpu("HIP", gpus=2), WITH_AMD, refused="(HIP_VISIBLE_DEVICES is '1')", masks=hip("1")),
+    Case(gpu("HIP"), WITH_AMD, refused="HIP: no device (HIP_VISIBLE_DEVICES is '')", masks=hip("")),
+    # Slices of a GPU, of which CUDA shows a process one.
+    Case(gpu("CUDA"), WITH_MIG, "CUDA", device()),
+    Case(gpu("CUDA"), WITH_MIG, "CUDA", device(), masks=cuda("MIG-7c31")),
+    Case(gpu(), WITH_MIG, "CUDA", device(), masks=cuda("MIG-7c31,MIG-e0d4")),
+    Case(gpu("CUDA", gpus=2), WITH_MIG, refused="2 GPUs needed", masks=cuda("MIG-7c31,MIG-e0d4")),
     # A platform by name overrides all.
     Case(named("Reference"), WITH_NVIDIA, "Reference"),
     Case(named("CPU"), WITH_NVIDIA, "CPU", THREADS),
@@ -125,9 +150,10 @@ CASES = [
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{_asked(case)} on {case.machine.name}")
 def test_a_decision(case: Case, use: Use, monkeypatch: pytest.MonkeyPatch) -> None:
     machine = use(case.machine)
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    if case.mask is not None:
-        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", case.mask)
+    for mask in MASKS.values():
+        monkeypatch.delenv(mask, raising=False)
+    for mask, value in case.masks.items():
+        monkeypatch.setenv(mask, value)
     if case.refused:
         with pytest.raises(PlatformUnavailableError, match=re.escape(case.refused)):
             select_platform(case.asked, **case.how)
@@ -157,6 +183,10 @@ def _asked(case: Case) -> str:
     return ", ".join([text, *case.how])
 
 
+def _masks(case: Case) -> str:
+    return ", ".join(f"`{name}={value!r}`" for name, value in case.masks.items())
+
+
 def _outcome(case: Case) -> str:
     if case.refused:
         return f"refused: {case.refused}"
@@ -164,11 +194,8 @@ def _outcome(case: Case) -> str:
 
 
 def _table() -> str:
-    rows = [
-        (_asked(case), case.machine.name, "" if case.mask is None else f"`{case.mask!r}`", _outcome(case))
-        for case in CASES
-    ]
-    head = ("asked for", "the machine has", "`CUDA_VISIBLE_DEVICES`", "outcome")
+    rows = [(_asked(case), case.machine.name, _masks(case), _outcome(case)) for case in CASES]
+    head = ("asked for", "the machine has", "mask", "outcome")
     return "".join(f"| {' | '.join(row)} |\n" for row in [head, ("---",) * 4, *rows])
 
 
