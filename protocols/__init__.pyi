@@ -40,6 +40,7 @@ from .properties.thermal_expansion import ThermalExpansion
 from .properties.vaporization import EnthalpyOfVaporization
 from .properties.viscosity import ShearViscosity
 from .report import write_report
+from .report.radial import plot_radial_distribution
 from .result import PropertyResult
 from .running.execution import execute_in
 from .running.groups import ConditionalGroup
@@ -138,6 +139,7 @@ __all__ = [
     "estimate_data_set",
     "execute_in",
     "force_field_of_sites",
+    "plot_radial_distribution",
     "radial_distribution",
     "read_calculation",
     "read_data_set",

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from protocols.analysis.statistics import Status
-from protocols.caveats import checks_of, notes_on
+from protocols.caveats import checks_of, notes_on, sampling_of
 from protocols.convergence import Convergence, Limits, Verdict
 from protocols.errors import ExecutionError, InputError
 from protocols.export import about_property, result_record
@@ -51,6 +51,7 @@ class Campaign:
         self.property = item
         self._force_field = force_field
         self._settings = settings
+        self._own = item.settings_for(settings)
         self._limits = limits
         self._convergence = Convergence(item, limits)
         self._round = 0
@@ -63,8 +64,8 @@ class Campaign:
         self._schedule = None if item.target is None else self._new_schedule(limits, directory)
 
     def _new_schedule(self, limits: Limits, directory: Path) -> Schedule:
-        key = digest([self.identity, self._settings.replicas, str(self.property.target)])
-        steps, least = self._steps_of_a_run, self._settings.least_replicas
+        key = digest([self.identity, self._own.replicas, str(self.property.target)])
+        steps, least = self._steps_of_a_run, self._own.least_replicas
         if limits.steps is not None and steps * least > limits.steps:
             raise InputError(
                 f"limits.steps: {limits.steps} is not allowed; one round of {self.property} has "
@@ -73,7 +74,7 @@ class Campaign:
         return Schedule(
             directory / "schedules" / f"{key[:16]}.json",
             least,
-            fixed=self._settings.replicas is not None,
+            fixed=self._own.replicas is not None,
             most_runs=None if limits.steps is None else limits.steps // steps,
         )
 
@@ -184,10 +185,10 @@ class Campaign:
             trajectory_files=tuple(filter(None, (getattr(item, "trajectory_file", None) for item in ran))),
             incidents=tuple(incident for item in ran for incident in item.incidents),
             rounds=tuple(len(replica) for replica in workflow.liquids[0]),
-            mole_fractions=self.property.substance.mole_fractions(self._settings.number_of_molecules),
-            details=dict(getattr(outputs, "details", {})),
+            mole_fractions=self.property.substance.mole_fractions(self._own.number_of_molecules),
+            details=dict(getattr(outputs, "details", {})) | sampling_of(workflow, run),
             checks=checks_of(workflow, run),
-            notes=notes_on(self.property.substance, self._settings),
+            notes=notes_on(self.property, self._settings),
         )
 
     def _failed(self, run: GraphRun) -> PropertyResult:

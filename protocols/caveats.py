@@ -1,25 +1,29 @@
-"""What a result carries beside its value: checks of its simulations, and what its error leaves out."""
+"""What a result carries beside its value: checks, how it was sampled, and what its error leaves out."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from protocols.analysis.checks import Check, Replica, SimulatedLiquid, check_liquid
+from protocols.analysis.combination import Logarithm, WeightedSum
 from protocols.dynamics.simulation import OpenMMSimulation
-from protocols.graphs.protocol import upstream_first
+from protocols.graphs.protocol import Protocol, upstream_first
 from protocols.graphs.references import OutputReference
 from protocols.model import Model
-from protocols.properties.base import PropertyWorkflow, Replicas
-from protocols.quantities import describe_quantity
+from protocols.properties.base import Property, PropertyWorkflow, Replicas, describe
+from protocols.quantities import Quantity, describe_quantity, registry
 from protocols.running.run import GraphRun
 from protocols.settings import SimulationSettings
-from protocols.substance import Substance
 from protocols.systems.coordinates import BuildCoordinatesPackmol
 from protocols.systems.given import TakeCoordinates
 
-__all__ = ["checks_of", "notes_on"]
+__all__ = ["checks_of", "notes_on", "sampling_of"]
 
 
 def checks_of(workflow: PropertyWorkflow, run: GraphRun) -> tuple[Check, ...]:
@@ -44,6 +48,7 @@ def checks_of(workflow: PropertyWorkflow, run: GraphRun) -> tuple[Check, ...]:
     return tuple(found)
 
 
+_TOLD = ("equilibration_time", "production_time", "output_interval", "friction", "barostat_interval")
 _BOXES = (BuildCoordinatesPackmol, TakeCoordinates)
 
 
@@ -84,17 +89,72 @@ def _file(source: Any, run: GraphRun) -> Path:
     return Path(source)
 
 
-def notes_on(substance: Substance, settings: SimulationSettings) -> tuple[str, ...]:
-    """Return what the standard error leaves out, one line each."""
-    switch, masses = settings.switching_distance, settings.hydrogen_mass
-    number = sum(substance.counts(settings.number_of_molecules))
+def sampling_of(workflow: PropertyWorkflow, run: GraphRun) -> dict[str, Quantity]:
+    """Return how the averages behind a value were sampled, by name; those of a sum say of what they are.
+
+    The longest time that was left out of a replica, the time between uncorrelated samples, and the overlaps
+    of alchemical states, each where an average has it.
+    """
+    return {
+        name + of: value
+        for of, average in _averages(workflow.result)
+        for name, value in _sampling(average, run.outcome(average)).items()
+    }
+
+
+def _averages(end: Any, of: str = "") -> Iterator[tuple[str, Protocol]]:
+    """Yield the averages that a value is made of, and the name of each in a sum."""
+    if isinstance(end, WeightedSum):
+        for name, value in zip(end.names, end.values, strict=True):
+            yield from _averages(_source(value), f"{of} ({name})")
+    elif isinstance(end, Logarithm):
+        yield from _averages(_source(end.value), of)
+    elif end is not None:
+        yield of, end
+
+
+def _source(value: Any) -> Protocol | None:
+    return value.protocol if isinstance(value, OutputReference) else None
+
+
+def _sampling(average: Any, outputs: Any) -> dict[str, Quantity]:
+    found = {}
+    if getattr(outputs, "discarded_ps", ()):  # without it nothing was averaged, as for a value known exactly
+        longest = float(np.max(outputs.discarded_ps))
+        found["longest discarded time"] = registry.Quantity(longest, "ps")
+        found["statistical inefficiency"] = outputs.statistical_inefficiency.to("ps")
+    overlaps = getattr(outputs, "overlaps", ())
+    if overlaps:
+        found["smallest overlap"] = registry.Quantity(min(overlaps), "dimensionless")
+    for (first, second), overlap in zip(pairwise(getattr(average, "states", ())), overlaps, strict=False):
+        name = f"overlap of lambdas ({first[0]:g}, {first[1]:g}) and ({second[0]:g}, {second[1]:g})"
+        found[name] = registry.Quantity(overlap, "dimensionless")
+    return found
+
+
+def notes_on(item: Property, settings: SimulationSettings) -> tuple[str, ...]:
+    """Return what the standard error leaves out, and how it was simulated, one line each.
+
+    Parameters
+    ----------
+    item
+        Whose value it is.
+    settings
+        As the user gave them.
+    """
+    own, own_defaults = item.settings_for(settings), item.own_defaults(settings)
+    switch, masses = own.switching_distance, own.hydrogen_mass
+    number = sum(item.substance.counts(own.number_of_molecules))
     return (
         "the standard error is statistical: it knows nothing of the force field's errors or of the settings'",
-        f"the value depends on: cutoff {describe_quantity(settings.cutoff)}, Lennard-Jones "
+        f"the value depends on: cutoff {describe_quantity(own.cutoff)}, Lennard-Jones "
         + ("truncated there" if switch is None else f"switched off from {describe_quantity(switch)}")
-        + (", with" if settings.long_range_correction else ", without")
-        + f" long-range correction, Ewald tolerance {settings.ewald_error_tolerance:g}, timestep "
-        + f"{describe_quantity(settings.timestep)}, constraints {settings.constraints or 'none'}"
+        + (", with" if own.long_range_correction else ", without")
+        + f" long-range correction, Ewald tolerance {own.ewald_error_tolerance:g}, timestep "
+        + f"{describe_quantity(own.timestep)}, constraints {own.constraints or 'none'}"
         + ("" if masses is None else f", hydrogen mass {describe_quantity(masses)}"),
         f"the box has {number} molecules; nothing is extrapolated to a larger one",
+        "simulated with: "
+        + ", ".join(f"{name} {describe(getattr(own, name))}" for name in _TOLD)
+        + (f"; defaults of the property's own: {own_defaults}" if own_defaults else ""),
     )

@@ -32,6 +32,7 @@ _COLUMNS = (
     "status",
     "reason",
     "warnings",
+    "details",
     "platform",
     "ns_per_day",
     "protocol",
@@ -134,7 +135,8 @@ def results_frame(results: Sequence[PropertyResult]) -> Any:
 
 
 def _row(record: dict[str, Any]) -> dict[str, Any]:
-    flat = record | {"warnings": "; ".join(record["warnings"])}
+    details = (f"{name}: {value}" for name, value in record["details"].items())
+    flat = record | {"warnings": "; ".join(record["warnings"]), "details": "; ".join(details)}
     return {name: flat[name] for name in _COLUMNS}
 
 

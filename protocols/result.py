@@ -50,7 +50,8 @@ class PropertyResult:
         In the box, by SMILES; counts are whole, so that they may differ from what was asked for.
     details
         What else the simulations gave on the way to the value, by name, such as the densities of both phases
-        of a slab.
+        of a slab; and how averages were sampled: the longest discarded time of a replica, the statistical
+        inefficiency, the overlaps of alchemical states. Of a sum, each ends with the name of its average.
     checks
         Temperature and pressure against what was set, and whether each liquid still was one.
     notes

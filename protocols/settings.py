@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
@@ -202,6 +203,11 @@ class SimulationSettings(InteractionSettings, DynamicsSettings, TransportSetting
     production_time: Time = quantity("200 ps")
     replicas: Annotated[int, Field(ge=1)] | None = None
     seed: Annotated[int, Field(ge=1, lt=2**31)] = 1
+
+    def with_defaults(self, defaults: Mapping[str, object]) -> Self:
+        """Return these settings with other defaults in place of those that nobody set."""
+        given = {name: getattr(self, name) for name in self.model_fields_set}
+        return self if defaults.keys() <= given.keys() else type(self)(**{**defaults, **given})
 
     @property
     def least_replicas(self) -> int:

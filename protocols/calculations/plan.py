@@ -44,6 +44,8 @@ class Plan:
     ----------
     properties
         In words.
+    own_defaults
+        What of its own defaults each property uses, one line for each that does, in words.
     targets
         How many of them are simulated on, round by round, until a target is met.
     protocols, protocols_unshared
@@ -65,6 +67,7 @@ class Plan:
     """
 
     properties: tuple[str, ...]
+    own_defaults: tuple[str, ...]
     targets: int
     protocols: int
     protocols_unshared: int
@@ -89,6 +92,7 @@ class Plan:
         lines = [
             f"properties   {len(self.properties)}, {self.targets} of them with a target",
             *(f"             {text}" for text in self.properties),
+            *(f"defaults     {text}" for text in self.own_defaults),
             f"simulations  {self.simulations}, {self.simulated_ns:.3g} ns; sharing saves {shared} more",
             f"protocols    {self.protocols}; sharing saves {self.protocols_unshared - self.protocols} more",
             f"workers      {self.workers}{speed}",
@@ -126,6 +130,11 @@ def plan_of(calculation: Calculation, *, measure: bool = True) -> Plan:
     targets = sum(item.target is not None for item in calculation.properties)
     return Plan(
         properties=tuple(map(str, calculation.properties)),
+        own_defaults=tuple(
+            f"of {item}: {said}"
+            for item in calculation.properties
+            if (said := item.own_defaults(calculation.settings))
+        ),
         targets=targets,
         protocols=len(together),
         protocols_unshared=len(apart),

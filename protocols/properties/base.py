@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import ClassVar, NamedTuple
 
 from pydantic import model_validator
@@ -78,6 +79,15 @@ class Property(Model, ABC):
     unit: ClassVar[str]
     """The unit in which the value is given."""
 
+    defaults: ClassVar[Mapping[str, object]] = MappingProxyType({})
+    """Settings that suit it better than those of `SimulationSettings`, for what the user leaves open."""
+
+    default_runs: ClassVar[int] = 1
+    """How many runs of the default production_time a replica has, where the user leaves that open.
+
+    Properties that need one share it with those that need more.
+    """
+
     substance: Substance
     state: ThermodynamicState
     target: AnyQuantity | None = None
@@ -108,6 +118,31 @@ class Property(Model, ABC):
             )
         return self.target
 
+    def settings_for(self, settings: SimulationSettings) -> SimulationSettings:
+        """Return the settings with the property's own defaults in place of what the user has left open.
+
+        What was given to the constructor, or to ``model_copy(update=...)``, counts as the user's.
+        """
+        return settings.with_defaults(self.defaults)
+
+    def first_rounds(self, settings: SimulationSettings) -> tuple[int, ...]:
+        """Return for each replica how many runs it begins with; with a target that is one."""
+        open_ended = self.target is None and "production_time" not in settings.model_fields_set
+        return (self.default_runs if open_ended else 1,) * settings.least_replicas
+
+    def own_defaults(self, settings: SimulationSettings) -> str:
+        """Return in words what of the property's own defaults is used; empty if nothing."""
+        own = self.settings_for(settings)
+        said = [
+            f"{name} {describe(getattr(own, name))}"
+            for name in self.defaults
+            if name not in settings.model_fields_set
+        ]
+        runs = self.first_rounds(settings)[0]
+        if runs > 1:
+            said.append(f"production_time {runs} x {describe(own.production_time)}")
+        return ", ".join(said)
+
     @abstractmethod
     def workflow(
         self, force_field: ParameterSource, settings: SimulationSettings, rounds: Sequence[int] | None = None
@@ -119,10 +154,10 @@ class Property(Model, ABC):
         force_field
             That covers the substance.
         settings
-            Of the simulations.
+            Of the simulations, as the user gives them: `settings_for` adds the property's own.
         rounds
             For each replica, how many times its production is run; each goes on where the last one ended.
-            None runs each replica once.
+            None takes `first_rounds`.
 
         Raises
         ------
@@ -132,6 +167,11 @@ class Property(Model, ABC):
 
     def __str__(self) -> str:
         return f"{type(self).__name__} of {self.substance} at {self.state}"
+
+
+def describe(value: object) -> str:
+    """Return a setting in words."""
+    return describe_quantity(value) if isinstance(value, registry.Quantity) else str(value)
 
 
 def _is_relative(target: Quantity) -> bool:

@@ -18,6 +18,9 @@ __all__ = ["Density"]
 class Density(Property):
     """The mass density <m / V> at constant pressure, m the mass of the box and V its volume.
 
+    The barostat is that of K.-H. Chow and D. M. Ferguson, Comput. Phys. Commun. 91, 283 (1995). Source of the
+    average: M. P. Allen and D. J. Tildesley, Computer Simulation of Liquids, 2nd ed. (Oxford, 2017), 2.4.
+
     Parameters
     ----------
     substance

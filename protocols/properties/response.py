@@ -16,16 +16,22 @@ __all__ = ["ResponseProperty"]
 
 
 class ResponseProperty(Property):
-    """A response function of a liquid at constant pressure, from the simulations that give its density."""
+    """A response function of a liquid at constant pressure, from the simulations that give its density.
+
+    A variance takes some 200 uncorrelated samples to be trusted, a mean 50. So each replica runs on for five
+    times the default production_time, unless the settings have one.
+    """
 
     response: ClassVar[Response]
     """Which one."""
+    default_runs: ClassVar[int] = 5
 
     def workflow(
         self, force_field: ParameterSource, settings: SimulationSettings, rounds: Sequence[int] | None = None
     ) -> PropertyWorkflow:
         """Return the estimate from replicas at constant pressure, those of the density."""
         applied_pressure(self)
+        rounds = self.first_rounds(settings) if rounds is None else rounds
         simulations = liquid_replicas(self.substance, self.state, force_field, settings, rounds)
         average = AverageFluctuations(
             response=self.response,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import ClassVar
 
 from protocols.analysis.interface import AverageSurfaceTension
@@ -28,7 +29,9 @@ class SurfaceTension(Property):
     without which a cutoff takes a good part off the tension.
 
     A slab of fewer than some 500 molecules has surfaces so small and so near that its tension is off by a few
-    percent: P. Orea, J. Lopez-Lemus and J. Alejandre, J. Chem. Phys. 123, 114702 (2005).
+    percent: P. Orea, J. Lopez-Lemus and J. Alejandre, J. Chem. Phys. 123, 114702 (2005). Hence 512 molecules,
+    unless the settings say otherwise; 100 ps of equilibration of the slab, in which a surface relaxes and the
+    vapour fills; and a frame every 0.1 ps, since the tension of one fluctuates by more than it is.
 
     Parameters
     ----------
@@ -41,15 +44,20 @@ class SurfaceTension(Property):
     """
 
     unit: ClassVar[str] = "mN/m"
+    defaults: ClassVar[Mapping[str, object]] = MappingProxyType(
+        {"number_of_molecules": 512, "equilibration_time": "100 ps", "output_interval": "0.1 ps"}
+    )
 
     def workflow(
         self, force_field: ParameterSource, settings: SimulationSettings, rounds: Sequence[int] | None = None
     ) -> PropertyWorkflow:
         """Return the average over slabs, each from an equilibrated liquid of its own."""
         applied_pressure(self)
-        counts = (1,) * settings.least_replicas if rounds is None else rounds
-        liquids = equilibrated_liquids(self.substance, self.state, force_field, settings, len(counts))
-        own = settings.model_copy(update={"seed": derived_seed(settings.seed, "slab")})
+        counts = self.first_rounds(settings) if rounds is None else rounds
+        own = self.settings_for(settings).model_copy(update={"seed": derived_seed(settings.seed, "slab")})
+        # The liquid of a density of as many molecules, which needs neither the time nor the frames of a slab.
+        liquid = settings.with_defaults({"number_of_molecules": own.number_of_molecules})
+        liquids = equilibrated_liquids(self.substance, self.state, force_field, liquid, len(counts))
         simulations = tuple(
             production(number, count, _equilibrated(number, liquid, own), own)
             for number, (count, liquid) in enumerate(zip(counts, liquids, strict=True))

@@ -59,6 +59,12 @@ class TemperatureDerivative(ResponseProperty):
         """Return what is added to the difference."""
         return None
 
+    def first_rounds(self, settings: SimulationSettings) -> tuple[int, ...]:
+        """Return for each replica how many runs it begins with: one for a difference of means."""
+        if self.method == "finite difference":
+            return (1,) * settings.least_replicas
+        return super().first_rounds(settings)
+
     def workflow(
         self, force_field: ParameterSource, settings: SimulationSettings, rounds: Sequence[int] | None = None
     ) -> PropertyWorkflow:

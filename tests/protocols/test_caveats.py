@@ -7,11 +7,12 @@ from protocols.running.workers import InProcessWorkers
 from protocols.substance import Component
 from protocols.systems.forcefield import OpenMMForceField
 
+_STATE = ThermodynamicState(temperature="90 K", pressure="1 bar")
+
 
 def test_nothing_is_said_of_simulations_that_have_not_ended(tmp_path):
-    argon, state = Substance.pure("[Ar]"), ThermodynamicState(temperature="90 K", pressure="1 bar")
     settings = SimulationSettings(number_of_molecules=600)
-    workflow = Density(argon, state).workflow(OpenMMForceField("argon.xml"), settings)
+    workflow = Density(Substance.pure("[Ar]"), _STATE).workflow(OpenMMForceField("argon.xml"), settings)
     assert checks_of(workflow, GraphRun(tmp_path, InProcessWorkers())) == ()
 
 
@@ -28,7 +29,13 @@ def test_nothing_is_said_of_simulations_that_have_not_ended(tmp_path):
 )  # fmt: skip
 def test_settings_that_shift_a_value_are_named(changes, said):
     solution = Substance(components=(Component(smiles="O", count=500),))
-    statistical, settings, size = notes_on(solution, SimulationSettings(**changes))
+    statistical, settings, size, simulated = notes_on(
+        Density(solution, _STATE), SimulationSettings(**changes)
+    )
     assert "statistical" in statistical
     assert settings == f"the value depends on: {said}"
+    assert simulated == (
+        "simulated with: equilibration_time 20 ps, production_time 200 ps, output_interval 0.4 ps, "
+        "friction 1 1/ps, barostat_interval 10"
+    )
     assert size == "the box has 500 molecules; nothing is extrapolated to a larger one"

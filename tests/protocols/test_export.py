@@ -30,7 +30,7 @@ _RESULTS = [
         standard_error=quantity("1.5 kg/m^3"),
         n_effective=80.5,
         platform="CPU",
-        details={"density of the gas": quantity("0.1 g/mL")},
+        details={"density of the gas": quantity("0.1 g/mL"), "longest discarded time": quantity("10 ps")},
         checks=(Check("pressure", False, 'too far off, "very"'), Check("phase", True, "fine")),
     ),
     PropertyResult(
@@ -49,7 +49,7 @@ def test_json_has_everything(tmp_path):
     assert good["standard_error"] == pytest.approx(0.0015)
     assert good["target"] == pytest.approx(0.00197)
     assert (good["unit"], good["temperature_K"], good["pressure_bar"]) == ("g/mL", 298.15, 1.0)
-    assert good["details"] == {"density of the gas": "0.1 g/mL"}
+    assert good["details"] == {"density of the gas": "0.1 g/mL", "longest discarded time": "10 ps"}
     assert [check["passed"] for check in good["checks"]] == [False, True]
     assert (bad["status"], bad["value"], bad["reason"]) == ("failed", None, "a, b")
     assert bad["directory"] == "/run/OpenMMSimulation-2"
@@ -64,7 +64,8 @@ def test_csv_and_frame_have_the_same_columns(tmp_path):
     assert frame["value"].to_list()[0] == pytest.approx(0.985)
     assert frame["value"].isna().to_list() == [False, True]
     assert rows[0]["warnings"] == 'pressure: too far off, "very"'
-    assert rows[1]["value"] == ""
+    assert rows[0]["details"] == "density of the gas: 0.1 g/mL; longest discarded time: 10 ps"
+    assert (rows[1]["value"], rows[1]["details"]) == ("", "")
     assert rows[1]["reason"] == "a, b"
 
 

@@ -52,6 +52,9 @@ def test_both_properties_are_differences_of_means(tmp_path):
     assert expansion.value.to("1/K").magnitude == pytest.approx(math.log(hot_volume / cold_volume) / 10)
     assert "at 105 K: " in heat.reason
     assert "at 95 K: " in heat.reason
+    for result in (heat, expansion):
+        assert "statistical inefficiency (at 105 K)" in result.details
+        assert result.details["longest discarded time (at 95 K)"].to("ps").magnitude >= 0.5
     names = {check.name for check in heat.checks}
     assert {"phase of [Ar] at 105 K, 20 bar", "phase of [Ar] at 95 K, 20 bar"} <= names
 

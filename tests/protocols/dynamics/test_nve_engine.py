@@ -2,6 +2,7 @@ import numpy as np
 import openmm
 import pytest
 
+from protocols.dynamics import nve_engine
 from protocols.dynamics.nve_engine import NVEEngine, pressure_tensor, stress_barostat
 from protocols.dynamics.plans import SegmentPlan
 from protocols.errors import SimulationError
@@ -91,6 +92,21 @@ def engine(liquid, tmp_path, plan=PLAN):
         seed=4,
         choice=REFERENCE,
     )
+
+
+def test_constraints_hold_to_a_millionth_in_segments_and_between(liquid, tmp_path, monkeypatch):
+    opened, open_context = [], nve_engine.open_context
+
+    def remember(*arguments):
+        opened.append(open_context(*arguments))
+        return opened[-1]
+
+    monkeypatch.setattr(nve_engine, "open_context", remember)
+    engine(liquid, tmp_path)
+    [context] = opened
+    both = [context.getIntegrator().getIntegrator(number) for number in range(2)]
+    assert [type(each).__name__ for each in both] == ["LangevinMiddleIntegrator", "VerletIntegrator"]
+    assert [each.getConstraintTolerance() for each in both] == [1e-6, 1e-6]
 
 
 def columns(rows):

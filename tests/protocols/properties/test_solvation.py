@@ -113,6 +113,12 @@ def test_a_solute_with_a_vacuum_leg_runs_whole(tmp_path):
     assert result.value is not None
     assert result.status is not Status.converged
     assert "solution: " in result.reason
+    overlap = "overlap of lambdas (1, 1) and (0, 1)"
+    assert 0 <= result.details[f"{overlap} (solution)"].magnitude <= 1
+    assert result.details["smallest overlap (vacuum)"] == result.details[f"{overlap} (vacuum)"]
+    assert "overlap of lambdas (0, 1) and (0, 0) (solution)" in result.details
+    for of in ("solution", "vacuum"):
+        assert 0 < result.details[f"longest discarded time ({of})"].to("ps").magnitude < 8
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 
@@ -60,6 +62,15 @@ def test_a_flexible_molecule_has_a_gas_beside_its_liquid(tmp_path):
         200,
     ]
     assert len(list(tmp_path.glob("BuildGasMolecule-*"))) == 2
+    for of, average in (("liquid", "AverageCombination"), ("gas", "AverageObservable")):
+        [file] = tmp_path.glob(f"{average}-*/result.json")
+        outputs = json.loads(file.read_text(encoding="utf-8"))["outputs"]
+        discarded = heat.details[f"longest discarded time ({of})"].to("ps").magnitude
+        assert discarded == max(outputs["discarded_ps"]) > 0
+        apart = heat.details[f"statistical inefficiency ({of})"]
+        assert apart.to("ps").magnitude == pytest.approx(
+            quantity(outputs["statistical_inefficiency"]).magnitude
+        )
     assert heat.platform == "CPU"  # that of the liquid
     assert 25 < heat.value.to("kJ/mol").magnitude < 60
     [result] = tmp_path.glob("WeightedSum-*/result.json")

@@ -137,6 +137,9 @@ def test_each_property_has_its_pictures_checks_and_provenance(run):
     assert "density / g/mL" in page.words
     for check in good.checks:
         assert check.text.replace("+/-", "±") in page.words
+    assert (
+        f"statistical inefficiency: {good.details['statistical inefficiency'].magnitude:.6g} ps" in page.words
+    )
     record = json.loads((good.directory / "provenance.json").read_text(encoding="utf-8"))
     assert record["process"]["host"] in page.words
     assert f"openmm {record['packages']['openmm']}" in page.words
