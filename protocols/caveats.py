@@ -48,7 +48,10 @@ def checks_of(workflow: PropertyWorkflow, run: GraphRun) -> tuple[Check, ...]:
     return tuple(found)
 
 
-_TOLD = ("equilibration_time", "production_time", "output_interval", "friction", "barostat_interval")
+_TOLD = (
+    *("equilibration_time", "production_time", "output_interval"),
+    *("integrator", "friction", "barostat_interval"),
+)
 _BOXES = (BuildCoordinatesPackmol, TakeCoordinates)
 
 

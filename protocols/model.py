@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -21,6 +21,9 @@ class Model(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", arbitrary_types_allowed=True, validate_default=True, allow_inf_nan=False
     )
+
+    later_fields: ClassVar[frozenset[str]] = frozenset()
+    """Fields that are newer than results that are kept; the identity has them where they are not default."""
 
     if not TYPE_CHECKING:  # the type checker sees the signature that pydantic derives from the fields
 
@@ -39,7 +42,12 @@ class Model(BaseModel):
     @cached_property
     def _content(self) -> Any:
         kind = type(self)
-        fields = {name: content(getattr(self, name), f"{kind.__name__}.{name}") for name in kind.model_fields}
+        names = [
+            name
+            for name, field in kind.model_fields.items()
+            if name not in kind.later_fields or getattr(self, name) != field.default
+        ]
+        fields = {name: content(getattr(self, name), f"{kind.__name__}.{name}") for name in names}
         return {"model": kind.__qualname__, "fields": fields}
 
     def __copy__(self) -> Self:

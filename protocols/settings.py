@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, ClassVar, Literal, Self, TypeAlias, TypeVar
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -27,7 +27,16 @@ from protocols.quantities import (
 )
 from protocols.substance import canonical_smiles
 
-__all__ = ["DynamicsSettings", "InteractionSettings", "SimulationSettings", "TransportSettings"]
+__all__ = [
+    "DynamicsSettings",
+    "Integrator",
+    "InteractionSettings",
+    "SimulationSettings",
+    "TransportSettings",
+]
+
+Integrator: TypeAlias = Literal["LangevinMiddle", "NoseHoover"]
+"""The names that OpenMM has for them, without "Integrator"."""
 
 _M = TypeVar("_M", bound=Model)
 _AVOGADRO = 6.02214076e23
@@ -86,8 +95,14 @@ class DynamicsSettings(Model):
     ----------
     timestep
         2 fs is safe with constrained hydrogens.
+    integrator
+        OpenMM's; each keeps the temperature, and samples constant volume, or with the barostat constant
+        pressure. "LangevinMiddle" reaches every degree of freedom by itself, and its configurations stay
+        accurate at long timesteps. "NoseHoover", a chain for the whole box, disturbs motions less; it is for
+        liquids only: it would not thermalise one molecule in vacuum, or one that vanishes.
     friction
-        Of the Langevin thermostat; 1/ps thermalises without slowing a liquid much.
+        Of the Langevin thermostat; 1/ps thermalises without slowing a liquid much. Of a Nose-Hoover chain it
+        is the collision frequency.
     barostat_interval
         Steps between volume moves. Every 10 steps a density decorrelates in 2 ps in water, every 25 in 3.
     output_interval
@@ -103,7 +118,10 @@ class DynamicsSettings(Model):
         Time between its frames, rounded to whole frames of the table. Positions decorrelate in picoseconds.
     """
 
+    later_fields: ClassVar[frozenset[str]] = frozenset({"integrator"})
+
     timestep: Time = quantity("2 fs")
+    integrator: Integrator = "LangevinMiddle"
     friction: Frequency = quantity("1 / ps")
     barostat_interval: Annotated[int, Field(ge=1)] = 10
     output_interval: Time = quantity("0.4 ps")
@@ -124,6 +142,14 @@ class DynamicsSettings(Model):
                 f"it must be at least the output_interval, {describe_quantity(self.output_interval)}"
             )
         return self
+
+    def refuse_chains(self, what: str) -> None:
+        """Raise InputError if the integrator is "NoseHoover", which would not thermalise this."""
+        if self.integrator == "NoseHoover":
+            raise InputError(
+                f"integrator: {self.integrator} is not allowed for {what}, which it would not thermalise; "
+                "give LangevinMiddle"
+            )
 
     def without_trajectory(self) -> Self:
         """Return these settings for what is not analysed."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -22,13 +22,17 @@ from protocols.dynamics.trajectory import Trajectory
 from protocols.errors import InputError, NotFiniteError
 from protocols.randomness import derived_seed
 from protocols.running.interruption import check_interruption
-from protocols.settings import DynamicsSettings
+from protocols.settings import DynamicsSettings, Integrator
 from protocols.state import ThermodynamicState
 from protocols.systems.particles import degrees_of_freedom, dipole_charges, masses
 from workflow_backends.platforms import PlatformChoice
 
 __all__ = ["Engine", "checkpoint_of", "free_degrees", "open_context"]
 
+_INTEGRATORS: Mapping[Integrator, Any] = {
+    "LangevinMiddle": openmm.LangevinMiddleIntegrator,
+    "NoseHoover": openmm.NoseHooverIntegrator,
+}
 _SECONDS_A_CALL = 0.5  # so that a signal is served soon
 _STEPS_A_PRESSURE = 500  # at least; one costs as much as two steps
 
@@ -47,7 +51,7 @@ def open_context(system: Any, integrator: Any, choice: PlatformChoice) -> Any:
 
 
 class Engine:
-    """Langevin dynamics of one system at one state, in segments that are reproducible by themselves.
+    """Dynamics of one system at one state, in segments that are reproducible by themselves.
 
     Parameters
     ----------
@@ -56,7 +60,7 @@ class Engine:
     state
         Temperature, and pressure for a barostat.
     dynamics
-        Timestep, friction, barostat interval.
+        Integrator, timestep, friction, barostat interval.
     continues
         Whether to go on from the state's velocities, step and time.
     seed
@@ -86,7 +90,8 @@ class Engine:
         self._temperature = float(state.temperature.to("kelvin").magnitude)
         self._timestep = float(dynamics.timestep.to("ps").magnitude)
         friction = float(dynamics.friction.to("1/ps").magnitude)
-        self._integrator = openmm.LangevinMiddleIntegrator(self._temperature, friction, self._timestep)
+        kind = _INTEGRATORS[dynamics.integrator]
+        self._integrator = kind(self._temperature, friction, self._timestep)
         self._barostat: Any = None
         if state.pressure is not None:
             pressure = float(state.pressure.to("bar").magnitude)
@@ -147,8 +152,8 @@ class Engine:
     def start_segment(self, index: int, checkpoint: Checkpoint | None, attempt: int = 0) -> None:
         """Begin a segment where the last one ended, with seeds of its own and a fresh barostat.
 
-        A barostat keeps a step counter and a move size that no checkpoint holds; a new Context resets them,
-        in the uninterrupted run too.
+        A barostat keeps a step counter and a move size, and Nose-Hoover chains their momenta, that no
+        checkpoint holds; a new Context resets them, in the uninterrupted run too.
 
         Parameters
         ----------
@@ -160,7 +165,8 @@ class Engine:
             Each draws random numbers of its own.
         """
         again = (attempt,) if attempt else ()
-        self._integrator.setRandomNumberSeed(derived_seed(self._seed, "thermostat", index, *again))
+        if isinstance(self._integrator, openmm.LangevinMiddleIntegrator):  # chains have no random numbers
+            self._integrator.setRandomNumberSeed(derived_seed(self._seed, "thermostat", index, *again))
         if self._barostat is not None:
             self._barostat.setRandomNumberSeed(derived_seed(self._seed, "barostat", index, *again))
         with self._told_apart(f"starting segment {index}"):

@@ -9,12 +9,12 @@ from typing import Annotated, Any, ClassVar
 
 import openmm
 from openmm import unit
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from protocols.dynamics.simulation import OpenMMSimulation
 from protocols.graphs.protocol import Protocol
 from protocols.running.storage import write_atomically
-from protocols.settings import InteractionSettings
+from protocols.settings import DynamicsSettings, InteractionSettings
 from protocols.systems.constraints import constrained_pairs
 from protocols.systems.particles import degrees_of_freedom
 from protocols.systems.sources import ParameterSource
@@ -95,6 +95,12 @@ class OpenMMGasSimulation(OpenMMSimulation):
     """Langevin dynamics of one molecule in vacuum, on the Reference platform, which is the fastest for it."""
 
     uses_gpu: ClassVar[bool] = False
+
+    @model_validator(mode="after")
+    def _is_thermalised(self) -> OpenMMGasSimulation:
+        if isinstance(self.dynamics, DynamicsSettings):
+            self.dynamics.refuse_chains("one molecule in vacuum")
+        return self
 
     def execute(self, directory: Path, available_resources: ComputeResources) -> OpenMMSimulation.Outputs:
         """Run what is missing, whatever platform the worker has for others."""

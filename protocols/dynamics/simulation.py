@@ -21,7 +21,7 @@ from protocols.quantities import Time, describe_quantity, is_less
 from protocols.running.pace import PROGRESS_NAME, ProgressFile, ns_per_day
 from protocols.running.storage import write_atomically
 from protocols.running.wall import Wall
-from protocols.settings import DynamicsSettings
+from protocols.settings import DynamicsSettings, Integrator
 from protocols.state import ThermodynamicState
 from workflow_backends.platforms import PlatformChoice, select_platform
 from workflow_backends.resources import ComputeResources
@@ -32,7 +32,7 @@ _TOPOLOGY_NAME = "topology.pdb"
 
 
 class OpenMMSimulation(Protocol):
-    """Langevin dynamics at constant volume, or at constant pressure with a Monte Carlo barostat.
+    """Dynamics at constant temperature, and constant volume, or pressure with a Monte Carlo barostat.
 
     Every segment starts from nothing but the positions, velocities and box that the last one ended with, and
     from seeds that follow from the run's seed and the segment's number. A resumed run therefore equals an
@@ -58,7 +58,7 @@ class OpenMMSimulation(Protocol):
     simulated_time
         To run for, rounded to whole frames.
     dynamics
-        Timestep, friction, barostat, frames, segments, trajectory.
+        Integrator, timestep, friction, barostat, frames, segments, trajectory.
     topology_file
         PDB of the system, such as that of `BuildOpenMMSystem`; a trajectory needs one, and keeps a copy.
     seed
@@ -101,6 +101,8 @@ class OpenMMSimulation(Protocol):
             Number of rows.
         ns_per_day
             Speed, over all segments.
+        integrator
+            Of `DynamicsSettings`.
         """
 
         observables_file: Path
@@ -109,6 +111,7 @@ class OpenMMSimulation(Protocol):
         topology_file: Path | None = None
         frames: int
         ns_per_day: float
+        integrator: Integrator = "LangevinMiddle"  # of results that were kept before there was a choice
 
     @model_validator(mode="after")
     def _holds_a_frame(self) -> OpenMMSimulation:
@@ -165,6 +168,7 @@ class OpenMMSimulation(Protocol):
             trajectory_file=None if trajectory is None else trajectory.finish(store),
             topology_file=None if trajectory is None else directory / _TOPOLOGY_NAME,
             frames=plan.frames,
+            integrator=self.dynamics.integrator,
             ns_per_day=ns_per_day(plan.steps, plan.timestep_ps, seconds),
             **about_platform(choice, available_resources, directory),
         )

@@ -16,6 +16,7 @@ from protocols.dynamics.gas import OpenMMGasSimulation
 from protocols.dynamics.simulation import OpenMMSimulation
 from protocols.errors import InputError
 from protocols.lambdas import AlchemicalState
+from protocols.settings import DynamicsSettings
 from workflow_backends.platforms import PlatformChoice
 
 __all__ = ["OpenMMAlchemicalGasSimulation", "OpenMMAlchemicalSimulation", "read_energies"]
@@ -51,6 +52,12 @@ class OpenMMAlchemicalSimulation(OpenMMSimulation):
         counted = isinstance(self.states, tuple) and isinstance(self.window, int)
         if counted and self.window >= len(self.states):
             raise InputError(f"window: {self.window} is not allowed; there are {len(self.states)} states")
+        return self
+
+    @model_validator(mode="after")
+    def _solute_is_thermalised(self) -> OpenMMAlchemicalSimulation:
+        if isinstance(self.dynamics, DynamicsSettings):
+            self.dynamics.refuse_chains("a solute that vanishes")
         return self
 
     def _engine(self, choice: PlatformChoice) -> Engine:

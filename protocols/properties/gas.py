@@ -50,12 +50,13 @@ def gas_replicas(
 
 
 def gas_settings(smiles: str, settings: SimulationSettings) -> SimulationSettings:
-    """Return the settings of a gas beside a liquid: longer runs, random numbers of its own."""
+    """Return the settings of a gas beside a liquid: longer runs, Langevin, random numbers of its own."""
     return settings.without_trajectory().model_copy(
         update={
             "seed": derived_seed(settings.seed, "gas", smiles),
             "production_time": settings.production_time * _TIMES_AS_LONG,
             "segment_time": settings.segment_time or _SEGMENT,
+            "integrator": "LangevinMiddle",  # one molecule is no bath for itself
         }
     )
 

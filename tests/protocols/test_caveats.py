@@ -36,6 +36,6 @@ def test_settings_that_shift_a_value_are_named(changes, said):
     assert settings == f"the value depends on: {said}"
     assert simulated == (
         "simulated with: equilibration_time 20 ps, production_time 200 ps, output_interval 0.4 ps, "
-        "friction 1 1/ps, barostat_interval 10"
+        "integrator LangevinMiddle, friction 1 1/ps, barostat_interval 10"
     )
     assert size == "the box has 500 molecules; nothing is extrapolated to a larger one"

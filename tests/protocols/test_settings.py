@@ -22,6 +22,8 @@ from protocols.settings import SimulationSettings, box_edge
          "nve_time: 10 ps is not allowed; it must be at least 20 times the stress_interval, 0.6 ps"),
         ({"nve_segments": 0}, "nve_segments: 0 is not allowed"),
         ({"constraints": "all"}, "constraints: 'all' is not allowed"),
+        ({"integrator": "Verlet"},
+         "integrator: 'Verlet' is not allowed; it must be 'LangevinMiddle' or 'NoseHoover'"),
     ],
 )  # fmt: skip
 def test_bad_settings_are_refused_in_one_line(inputs, message):

@@ -39,23 +39,31 @@ def water(tmp_path_factory):
     )
 
 
-def simulation(water, pressure):
+def simulation(water, pressure, integrator):
     return OpenMMSimulation(
         system_file=water.system_file,
         state_file=water.state_file,
         state=ThermodynamicState(temperature="298.15 K", pressure=pressure),
         simulated_time="0.16 ps",
         dynamics=DynamicsSettings(
-            timestep="1 fs", output_interval="10 fs", segment_time="40 fs", barostat_interval=3
+            timestep="1 fs",
+            integrator=integrator,
+            output_interval="10 fs",
+            segment_time="40 fs",
+            barostat_interval=3,
         ),
         seed=11,
     )
 
 
-@pytest.mark.parametrize("pressure", [None, "1 atm"], ids=["NVT", "NPT"])
+@pytest.mark.parametrize(
+    "kind",
+    [(None, "LangevinMiddle"), ("1 atm", "LangevinMiddle"), ("1 atm", "NoseHoover")],
+    ids=["NVT", "NPT", "NPT by Nose-Hoover"],
+)
 @pytest.mark.parametrize("interrupt_in", ["middle of a segment", "commit"])
-def test_resumed_equals_uninterrupted(tmp_path, water, monkeypatch, pressure, interrupt_in):
-    protocol = simulation(water, pressure)
+def test_resumed_equals_uninterrupted(tmp_path, water, monkeypatch, kind, interrupt_in):
+    protocol = simulation(water, *kind)
     whole = execute_in(protocol, tmp_path / "whole", REFERENCE)
 
     commits = []

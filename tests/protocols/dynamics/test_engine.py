@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 from openmm import unit
@@ -23,14 +25,14 @@ def contexts(monkeypatch):
     return opened
 
 
-def run(directory, system_file, state_file, state):
+def run(directory, system_file, state_file, state, time="30 ps", **dynamics):
     protocol = OpenMMSimulation(
         system_file=system_file,
         state_file=state_file,
         state=state,
-        simulated_time="30 ps",
+        simulated_time=time,
         dynamics=DynamicsSettings(
-            timestep="5 fs", friction="10 / ps", output_interval="0.1 ps", segment_time="10 ps"
+            timestep="5 fs", friction="10 / ps", output_interval="0.1 ps", segment_time="10 ps", **dynamics
         ),
     )
     return execute_in(protocol, directory, ComputeResources())
@@ -49,3 +51,24 @@ def test_a_state_of_another_temperature_and_pressure_brings_neither_along(tmp_pa
     for outputs, expected in ((cold, 300), (hot, 350)):
         measured, _ = read_observable(outputs.observables_file, "temperature")
         assert np.mean(measured) == pytest.approx(expected, abs=12)
+
+
+@pytest.mark.parametrize("integrator", ["LangevinMiddle", "NoseHoover"])
+def test_the_integrator_of_the_settings_samples_the_temperature(tmp_path, argon_box, contexts, integrator):
+    """Kinetic energies have the mean and the spread of the canonical ensemble."""
+    state = ThermodynamicState(temperature="300 K", pressure="500 bar")
+    begin = run(tmp_path / "begin", argon_box.system_file, argon_box.state_file, state)
+    outputs = run(
+        tmp_path / "run", argon_box.system_file, begin.state_file, state, "100 ps", integrator=integrator
+    )
+    used = contexts[1].getIntegrator()
+    assert type(used).__name__ == f"{integrator}Integrator"
+    frequency = used.getCollisionFrequency() if integrator == "NoseHoover" else used.getFriction()
+    assert frequency * unit.picosecond == 10
+    assert used.getStepSize() / unit.femtosecond == pytest.approx(5)
+    temperatures, _ = read_observable(outputs.observables_file, "temperature")
+    expected = 300 * np.sqrt(2 / 297)
+    assert np.mean(temperatures) == pytest.approx(300, abs=4 * expected / np.sqrt(100))
+    assert np.std(temperatures) == pytest.approx(expected, rel=0.2)
+    record = json.loads((tmp_path / "run" / "provenance.json").read_text(encoding="utf-8"))
+    assert record["integrator"] == outputs.integrator == integrator

@@ -108,6 +108,18 @@ def test_a_flexible_molecule_has_the_energy_of_the_canonical_ensemble(tmp_path, 
     assert outputs.platform == "Reference"
 
 
+def test_a_thermostat_that_one_molecule_has_no_use_for_is_refused(tmp_path, nitrogen):
+    molecule = built(tmp_path, nitrogen)
+    with pytest.raises(InputError, match="integrator: NoseHoover is not allowed for one molecule in vacuum"):
+        OpenMMGasSimulation(
+            system_file=molecule.system_file,
+            state_file=molecule.state_file,
+            state=ThermodynamicState(temperature="300 K"),
+            simulated_time="4 ps",
+            dynamics=DynamicsSettings(integrator="NoseHoover"),
+        )
+
+
 def test_a_gas_molecule_keeps_no_gpu_busy():
     assert OpenMMSimulation.uses_gpu
     assert not OpenMMGasSimulation.uses_gpu

@@ -86,6 +86,17 @@ def test_another_seed_is_another_trajectory(tmp_path, argon_box, resources):
     assert first != other
 
 
+def test_the_integrator_is_part_of_the_identity_and_the_default_leaves_that_of_before(argon_box):
+    identities = {
+        simulation(argon_box, dynamics=DynamicsSettings(**given)).identity
+        for given in ({}, {"integrator": "LangevinMiddle"}, {"integrator": "NoseHoover"})
+    }
+    assert len(identities) == 2
+    assert "integrator" not in DynamicsSettings().identity_content()["fields"]
+    chains = DynamicsSettings(integrator="NoseHoover").identity_content()["fields"]
+    assert chains["integrator"] == "NoseHoover"
+
+
 def test_numbers_that_become_meaningless_stop_it_with_the_step(tmp_path, argon_box, resources):
     dynamics = DynamicsSettings(timestep="1 ps", output_interval="10 ps")
     with pytest.raises(SimulationError, match=r"step \d+"):

@@ -132,6 +132,12 @@ def test_a_window_that_is_no_state_is_refused(alchemical_file, argon_box):
         window(alchemical_file, argon_box, window=3)
 
 
+def test_a_thermostat_that_does_not_reach_the_solute_is_refused(alchemical_file, argon_box):
+    dynamics = DynamicsSettings(integrator="NoseHoover")
+    with pytest.raises(InputError, match="integrator: NoseHoover is not allowed for a solute that vanishes"):
+        window(alchemical_file, argon_box, dynamics=dynamics)
+
+
 def test_a_system_without_lambdas_is_refused(tmp_path, argon_box):
     with pytest.raises(InputError, match="system_file: it has no lambda_electrostatics or lambda_sterics"):
         execute_in(window(argon_box.system_file, argon_box), tmp_path, REFERENCE)

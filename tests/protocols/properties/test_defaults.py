@@ -96,7 +96,8 @@ def test_results_and_check_tell_what_is_used(tmp_path):
     assert size.startswith("the box has 512 molecules")
     assert said == (
         "simulated with: equilibration_time 100 ps, production_time 200 ps, output_interval 0.1 ps, "
-        f"friction 2 1/ps, barostat_interval 10; defaults of the property's own: {own}"
+        "integrator LangevinMiddle, friction 2 1/ps, barostat_interval 10; "
+        f"defaults of the property's own: {own}"
     )
     file = tmp_path / "water.yaml"
     file.write_text(

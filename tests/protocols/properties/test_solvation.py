@@ -174,6 +174,11 @@ def test_what_has_no_solvation_free_energy_is_refused(substance, force_field, me
     assert "\n" not in str(caught.value)
 
 
+def test_a_thermostat_that_does_not_reach_a_solute_is_refused():
+    with pytest.raises(InputError, match="integrator: NoseHoover is not allowed for a solute that vanishes"):
+        IN_ITSELF.workflow(ARGON, SETTINGS.model_copy(update={"integrator": "NoseHoover"}))
+
+
 def test_a_force_field_that_charges_the_solute_is_refused(tmp_path):
     text = (FORCE_FIELDS / "peroxide.xml").read_text(encoding="utf-8").replace('"0.4"', '"0.5"')
     (tmp_path / "charged.xml").write_text(text)

@@ -93,6 +93,13 @@ def test_the_gas_has_the_temperature_and_the_system_of_the_liquid():
     assert all(type(run) is OpenMMSimulation for replica in workflow.simulations for run in replica)
 
 
+def test_the_gas_has_langevin_dynamics_whatever_the_liquid_has():
+    settings = FLEXIBLE.model_copy(update={"integrator": "NoseHoover"})
+    protocols = WorkflowGraph([WATER.workflow(OpenMMForceField("tip3p.xml"), settings).result])
+    used = {(type(p), p.dynamics.integrator) for p in protocols if isinstance(p, OpenMMSimulation)}
+    assert used == {(OpenMMSimulation, "NoseHoover"), (OpenMMGasSimulation, "LangevinMiddle")}
+
+
 def test_a_rigid_molecule_needs_no_gas():
     workflow = WATER.workflow(OpenMMForceField("tip3p.xml"), SimulationSettings())
     kinds = {type(protocol) for protocol in WorkflowGraph([workflow.result])}
