@@ -14,7 +14,7 @@ from protocols.quantities import exact_text
 from protocols.running.groups import ConditionalGroup
 from protocols.systems.sources import ANY_SOURCE, ParameterSource
 
-__all__ = ["SchemaGenerator", "workflow_schema"]
+__all__ = ["SchemaGenerator", "source_definitions", "with_sources", "workflow_schema"]
 
 _OUTPUT, _MEMBER_OUTPUT = "#/$defs/output", "#/$defs/member_output"
 _GROUP_VALUE = "#/$defs/group_value"
@@ -30,17 +30,10 @@ def workflow_schema() -> dict[str, Any]:
     the user's own are left open.
     """
     classes = dict(sorted(shipped_classes(Protocol).items()))
-    sources = shipped_classes(ParameterSource).values()
     keys, shared = models_json_schema(
-        [(cls, "validation") for cls in (*classes.values(), *sources)], schema_generator=SchemaGenerator
+        [(cls, "validation") for cls in classes.values()], schema_generator=SchemaGenerator
     )
-    definitions: dict[str, Any] = _with_sources(shared["$defs"])
-    definitions["ParameterSource"] = {
-        "anyOf": [
-            *(keys[(cls, "validation")] for cls in sources),
-            {"type": "array", "items": _ANY, "minItems": 1},
-        ]
-    }
+    definitions: dict[str, Any] = with_sources(shared["$defs"]) | source_definitions()
     inputs = {name: keys[(cls, "validation")]["$ref"] for name, cls in classes.items()}
     versions = {name: cls.version for name, cls in classes.items()}
     group = inputs[ConditionalGroup.__name__]
@@ -78,15 +71,39 @@ def workflow_schema() -> dict[str, Any]:
     }
 
 
-def _with_sources(schema: Any) -> Any:
+def source_definitions() -> dict[str, Any]:
+    """Return the definition of "ParameterSource", whatever may stand for one, and those that it refers to.
+
+    Sources of plugins and of classes of the user's own are left open.
+    """
+    sources = shipped_classes(ParameterSource).values()
+    keys, shared = models_json_schema(
+        [(cls, "validation") for cls in sources], schema_generator=SchemaGenerator
+    )
+    definitions: dict[str, Any] = with_sources(shared["$defs"])
+    typed = [name for name, found in definitions.items() if "type" in found.get("properties", {})]
+    for name in typed:
+        definitions[name]["required"] = ["type", *definitions[name].get("required", ())]
+    other = {"type": "string", "not": {"enum": [cls.__name__ for cls in sources]}}
+    definitions["ParameterSource"] = {
+        "anyOf": [
+            *(keys[(cls, "validation")] for cls in sources),
+            {"type": "array", "items": _ANY, "minItems": 1},
+            {"type": "object", "required": ["type"], "properties": {"type": other}},
+        ]
+    }
+    return definitions
+
+
+def with_sources(schema: Any) -> Any:
     """Return a schema with a reference in every place where any source of parameters may stand."""
     if isinstance(schema, list):
-        return [_with_sources(item) for item in schema]
+        return [with_sources(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
     if schema.items() >= ANY_SOURCE.items():
         return {key: item for key, item in schema.items() if key not in ANY_SOURCE} | _ANY
-    return {key: _with_sources(item) for key, item in schema.items()}
+    return {key: with_sources(item) for key, item in schema.items()}
 
 
 class SchemaGenerator(GenerateJsonSchema):

@@ -11,16 +11,16 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from workflow_backends.backend import CalculationBackend
 from workflow_backends.errors import InvalidConfigurationError
-from workflow_backends.resources import ComputeResources
+from workflow_backends.resources import ComputeResources, QueueWorkerResources
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
-__all__ = ["ENTRY_POINT_GROUP", "OWN_BACKENDS", "backend_from_config"]
+__all__ = ["ENTRY_POINT_GROUP", "OWN_BACKENDS", "backend_from_config", "config_schema"]
 
 ENTRY_POINT_GROUP = "workflow_backends"
 # Known here too, so that they are found where this package is used without having been installed.
@@ -73,6 +73,36 @@ def backend_from_config(config: Mapping[str, Any], folder: Path | None = None) -
     return backend
 
 
+def config_schema() -> dict[str, Any]:
+    """Return the JSON Schema, draft 2020-12, of what `backend_from_config` takes.
+
+    The settings of our own backends are described by their type; those of others are left open.
+    """
+    from pydantic import ConfigDict, create_model  # noqa: PLC0415  # only here is it needed
+    from pydantic.json_schema import models_json_schema  # noqa: PLC0415
+
+    closed = ConfigDict(extra="forbid", arbitrary_types_allowed=True, protected_namespaces=())
+    models = []
+    for name in OWN_BACKENDS:
+        kind = _find(name)
+        fields: dict[str, Any] = {"type": (Literal[name], ...)} | _definitions(_parameters(kind)[0])
+        models.append(create_model(name, __config__=closed, __doc__=inspect.getdoc(kind), **fields))
+    keys, shared = models_json_schema([(model, "validation") for model in models])
+    definitions = shared["$defs"]
+    for kind in (ComputeResources, QueueWorkerResources):
+        definitions[kind.__name__]["additionalProperties"] = False
+    return {
+        "type": "object",
+        "required": ["type"],
+        "properties": {"type": {"anyOf": [{"enum": list(OWN_BACKENDS)}, {"type": "string"}]}},
+        "allOf": [
+            {"if": {"properties": {"type": {"const": name}}}, "then": keys[model, "validation"]}
+            for name, model in zip(OWN_BACKENDS, models, strict=True)
+        ],
+        "$defs": definitions,
+    }
+
+
 def _find(name: object) -> Any:
     plugins = [entry for entry in entry_points(group=ENTRY_POINT_GROUP) if entry.name not in OWN_BACKENDS]
     own = [EntryPoint(name, value, ENTRY_POINT_GROUP) for name, value in OWN_BACKENDS.items()]
@@ -108,16 +138,21 @@ def _checked(backend: str, kind: type[CalculationBackend], settings: dict[Any, A
             f"{backend}: {', '.join(map(repr, unknown))} is not known; known are {', '.join(fields)}"
         )
     allowed = ConfigDict(arbitrary_types_allowed=True, protected_namespaces=())
-    definitions: dict[str, Any] = {
-        name: (_hint(hint), ... if default is inspect.Parameter.empty else default)
-        for name, (hint, default) in fields.items()
-    }
-    model = create_model("Settings", __config__=allowed, **definitions)
+    strict = {name: (_hint(hint), default) for name, (hint, default) in fields.items()}
+    model = create_model("Settings", __config__=allowed, **_definitions(strict))
     try:
         values = model.model_validate({name: settings[name] for name in fields if name in settings})
     except ValidationError as error:
         raise InvalidConfigurationError(f"{backend}: {_one_line(error)}") from None
     return {name: getattr(values, name) if name in fields else settings[name] for name in settings}
+
+
+def _definitions(fields: Mapping[str, tuple[Any, Any]]) -> dict[str, Any]:
+    """Return annotations and defaults as pydantic takes them."""
+    return {
+        name: (hint, ... if default is inspect.Parameter.empty else default)
+        for name, (hint, default) in fields.items()
+    }
 
 
 def _paths(kind: type[CalculationBackend], settings: dict[str, Any], folder: Path) -> dict[str, Path]:

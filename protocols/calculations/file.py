@@ -14,6 +14,7 @@ from protocols.quantities import AnyQuantity, describe_quantity
 from protocols.settings import SimulationSettings
 from protocols.state import ThermodynamicState
 from protocols.substance import Substance
+from protocols.systems.sources import ANY_SOURCE
 
 __all__ = ["CalculationFile", "DataSetEntry", "PropertyEntry"]
 
@@ -144,7 +145,7 @@ class CalculationFile(Model):
     Parameters
     ----------
     force_field
-        Names of OpenMM force-field files, or paths beside this file.
+        Names of OpenMM force-field files, or paths beside this file; a type and its files; or a list.
     substances
         By a name of your own.
     states
@@ -167,12 +168,8 @@ class CalculationFile(Model):
         Any,
         WithJsonSchema(
             {
-                "examples": ["tip3p.xml"],
-                "anyOf": [
-                    {"type": "string"},
-                    {"type": "array", "items": {"type": "string"}, "minItems": 1},
-                    {"type": "object", "required": ["type"]},
-                ],
+                **ANY_SOURCE,
+                "examples": ["tip3p.xml", {"type": "GromacsFiles", "top": "water.top", "gro": "water.gro"}],
             }
         ),
     ]

@@ -113,6 +113,14 @@ def script(file: _File, json: _Json = False) -> None:
     show_script(file, as_json=json)
 
 
+@app.command(epilog="Example: estimate-properties schema > calculation.schema.json")
+def schema() -> None:
+    """Print the JSON schema of calculations, for editors."""
+    from protocols.cli.checking import show_schema  # noqa: PLC0415
+
+    show_schema()
+
+
 @app.command(epilog="Example: estimate-properties doctor")
 def doctor(
     speed: Annotated[bool, typer.Option(help="Measure how fast each platform is.")] = True,

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from protocols.calculations.calculation import read_calculation
 from protocols.calculations.plan import plan_of
+from protocols.calculations.schema import calculation_schema
 from protocols.cli.exits import reporting, say
 from protocols.errors import InputError
 
-__all__ = ["check_file", "show_script"]
+__all__ = ["check_file", "show_schema", "show_script"]
 
 
 def check_file(file: Path, *, speed: bool, as_json: bool) -> None:
@@ -32,3 +33,8 @@ def show_script(file: Path, *, as_json: bool) -> None:
             )
         text = job_script()
         say(text.rstrip("\n"), {"script": text}, as_json=as_json)
+
+
+def show_schema() -> None:
+    """Print the JSON Schema of a calculation's file."""
+    say("", calculation_schema(), as_json=True)

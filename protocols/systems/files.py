@@ -6,12 +6,14 @@ import io
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import openmm
 from openmm import app
-from pydantic import Field
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from protocols.errors import InputError
 from protocols.paths import located
@@ -28,6 +30,10 @@ from protocols.systems.filesource import (
 __all__ = ["AmberFiles", "CharmmFiles", "GromacsFiles", "SystemFiles"]
 
 _INCLUDE = re.compile(r'^\s*#\s*include\s+["<]([^">]+)[">]')
+
+
+def _listed(given: Any) -> Any:
+    return [given] if isinstance(given, str | Path | SourceFile) else given
 
 
 class AmberFiles(FileSource):
@@ -57,7 +63,7 @@ class AmberFiles(FileSource):
     else:
 
         def __init__(self, prmtop: Any, inpcrd: Any, **inputs: Any) -> None:
-            super().__init__(prmtop=_file(prmtop), inpcrd=_file(inpcrd), **inputs)
+            super().__init__(prmtop=prmtop, inpcrd=inpcrd, **inputs)
 
     def files(self) -> tuple[SourceFile, ...]:
         """Return both files."""
@@ -111,8 +117,17 @@ class GromacsFiles(FileSource):
         def __init__(
             self, top: Any, gro: Any, include: Any = None, defines: Any = None, **inputs: Any
         ) -> None:
-            whole = top if isinstance(top, SourceFile | dict) else _with_includes(located(top), include)
-            super().__init__(top=whole, gro=_file(gro), defines=defines or {}, **inputs)
+            whole = _with_includes(Path(top), include) if isinstance(top, str | Path) else top
+            super().__init__(top=whole, gro=gro, defines=defines or {}, **inputs)
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Describe the folder, which is an input and not kept."""
+        found = handler(schema)
+        handler.resolve_ref_schema(found)["properties"]["include"] = {"type": "string"}
+        return found
 
     def files(self) -> tuple[SourceFile, ...]:
         """Return both files."""
@@ -151,7 +166,7 @@ class CharmmFiles(FileSource):
     type: Literal["CharmmFiles"] = "CharmmFiles"
     psf: SourceFile
     coordinates: SourceFile
-    parameters: tuple[SourceFile, ...]
+    parameters: Annotated[tuple[SourceFile, ...], BeforeValidator(_listed, SourceFile | list[SourceFile])]
     box: tuple[float, float, float] | None = None
 
     if TYPE_CHECKING:
@@ -169,11 +184,7 @@ class CharmmFiles(FileSource):
         def __init__(
             self, psf: Any, coordinates: Any, parameters: Any, box: Any = None, **inputs: Any
         ) -> None:
-            many = [parameters] if isinstance(parameters, str | Path) else parameters
-            read = tuple(_file(each) for each in many)
-            super().__init__(
-                psf=_file(psf), coordinates=_file(coordinates), parameters=read, box=box, **inputs
-            )
+            super().__init__(psf=psf, coordinates=coordinates, parameters=parameters, box=box, **inputs)
 
     def files(self) -> tuple[SourceFile, ...]:
         """Return all files."""
@@ -238,7 +249,7 @@ class SystemFiles(FileSource):
     else:
 
         def __init__(self, system: Any, topology: Any, **inputs: Any) -> None:
-            super().__init__(system=_file(system), topology=_file(topology), **inputs)
+            super().__init__(system=system, topology=topology, **inputs)
 
     def files(self) -> tuple[SourceFile, ...]:
         """Return both files."""
@@ -255,26 +266,22 @@ class SystemFiles(FileSource):
         return Loaded(system, file.topology, nanometres(file.positions), box)
 
 
-def _file(given: Any) -> Any:
-    """Return a file with its content; what is no path is for the field to judge."""
-    return read_file(given) if isinstance(given, str | Path) else given
-
-
 def _with_includes(top: Path, include: Path | str | None) -> SourceFile:
     """Return a topology in which the files that it includes stand in place of the lines that include them."""
-    folders = [] if include is None else [located(include)]
+    folders = [] if include is None else [Path(include)]
     return SourceFile(name=top.name, text=_expanded(top, folders, ()))
 
 
 def _expanded(path: Path, folders: Sequence[Path], within: tuple[Path, ...]) -> str:
-    if path.resolve() in within:
+    resolved = located(path).resolve()
+    if resolved in within:
         raise InputError(f"force_field: {path.name} includes itself")
     lines = io.StringIO()
     for line in read_file(path).text.splitlines(keepends=True):
         match = _INCLUDE.match(line)
         places = [folder / match[1] for folder in (path.parent, *folders)] if match else []
-        found = next((place for place in places if place.is_file()), None)
+        found = next((place for place in places if located(place).is_file()), None)
         # What is not found may stand where it is never read; the loader tells if it does not.
-        expanded = line if found is None else _expanded(found, folders, (*within, path.resolve())) + "\n"
+        expanded = line if found is None else _expanded(found, folders, (*within, resolved)) + "\n"
         lines.write(expanded)
     return lines.getvalue()

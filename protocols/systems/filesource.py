@@ -14,7 +14,8 @@ import numpy as np
 import openmm
 from numpy.typing import NDArray
 from openmm import app, unit
-from pydantic import model_validator
+from pydantic import GetCoreSchemaHandler, model_validator
+from pydantic_core import CoreSchema, core_schema
 
 from protocols.errors import InputError
 from protocols.model import Model
@@ -38,7 +39,7 @@ _LONGEST = 1.6  # times its length at rest, beyond which a bond joins atoms that
 
 
 class SourceFile(Model):
-    """One file of another program.
+    """One file of another program; an input of this type takes a path too, whose file is read at once.
 
     Parameters
     ----------
@@ -50,6 +51,20 @@ class SourceFile(Model):
 
     name: str
     text: str
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Validate a path as the file that lies there."""
+        model = handler(source)
+        described = core_schema.union_schema([core_schema.str_schema(), model])
+        return core_schema.no_info_before_validator_function(
+            cls._from_path, model, json_schema_input_schema=described
+        )
+
+    @classmethod
+    def _from_path(cls, given: Any) -> Any:
+        """Return a file with its content; what is no path is for the fields to judge."""
+        return read_file(given) if isinstance(given, str | Path) else given
 
     def identity_content(self) -> Any:
         """Return the content; the name does not matter."""

@@ -7,7 +7,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from protocols.errors import InputError, ParameterError
 from protocols.graphs.protocol import Protocol
@@ -110,6 +112,17 @@ class SmirnoffForceField(ComputedForceField):
 
         def __init__(self, name: str | Path | None = None, **inputs: Any) -> None:
             super().__init__(**({} if name is None else {"file": _read(str(name))}), **inputs)
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Describe the name, which may be given in place of the file that is kept."""
+        found = handler(schema)
+        described = handler.resolve_ref_schema(found)
+        described["properties"]["name"] = {"type": "string", "examples": ["openff-2.2.0.offxml"]}
+        described["oneOf"] = [{"required": [described["required"].pop()]}, {"required": ["name"]}]
+        return found
 
     def check_covers(self, smiles: str) -> None:
         """Raise InputError if the force field lacks a parameter of the molecule."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
+from protocols.errors import InputError
 from protocols.graphs.plugins import find_class
 from protocols.late import import_late
 from protocols.model import Model
@@ -68,12 +70,21 @@ def _source_of(value: Any) -> ParameterSource:
         return value
     if isinstance(value, dict) and "type" in value:
         kind: Any = find_class(str(value["type"]), ParameterSource)
+        _check_complete(kind, value)
         return kind(**value)  # type: ignore[no-any-return]
     if isinstance(value, list | tuple) and any(isinstance(item, dict | ParameterSource) for item in value):
         several: Any = import_late("protocols.systems.combined").CombinedForceField
         return several(*value)  # type: ignore[no-any-return]
     named: Any = import_late("protocols.systems.forcefield").OpenMMForceField
     return named.model_validate(value)  # type: ignore[no-any-return]
+
+
+def _check_complete(kind: type[Any], inputs: dict[Any, Any]) -> None:
+    """Raise InputError for an input that a constructor cannot do without."""
+    for parameter in inspect.signature(kind).parameters.values():
+        required = parameter.default is parameter.empty and parameter.kind is parameter.POSITIONAL_OR_KEYWORD
+        if required and parameter.name not in inputs:
+            raise InputError(f"force_field: {parameter.name} is missing; {kind.__name__} needs it")
 
 
 class ParameterSource(Model, ABC):

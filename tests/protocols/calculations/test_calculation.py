@@ -127,6 +127,14 @@ _BROKEN = {
         [("tip3p.xml", "tip3.xml")],
         "1: force_field: no file 'tip3.xml'; looked in ",
     ),
+    "a file of a force field that is missing": (
+        [("tip3p.xml", "{type: AmberFiles, prmtop: a.prmtop}")],
+        "1: force_field: inpcrd is missing; AmberFiles needs it",
+    ),
+    "a file of a force field that is nowhere": (
+        [("tip3p.xml", "{type: GromacsFiles, top: a.top, gro: a.gro}")],
+        "1: force_field: 'a.top' cannot be read: No such file or directory",
+    ),
     "a substance that is no SMILES": (
         [("water: O", "water: H2O")],
         "3: substances.water: smiles: 'H2O' does not parse; give one such as 'O' or '[Ar]'",

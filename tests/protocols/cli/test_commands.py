@@ -80,7 +80,7 @@ def test_help_imports_nothing_heavy():
     assert run.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("name", ["run", "check", "status", "resume", "report", "script", "doctor"])
+@pytest.mark.parametrize("name", ["run", "check", "status", "resume", "report", "script", "schema", "doctor"])
 def test_every_command_has_help_with_an_example(name):
     shown = call(name, "--help")
     assert shown.exit_code == 0
@@ -208,6 +208,11 @@ def test_the_job_script_of_a_scheduler_is_shown(argon, kind):
     assert shown.stdout.startswith("#!/bin/")
     assert "#SBATCH --partition=short" in shown.stdout
     assert json.loads(call("script", argon, "--json").stdout)["script"].rstrip("\n") + "\n" == shown.stdout
+
+
+def test_the_schema_is_the_published_one():
+    published = EXAMPLES.parents[1] / "docs" / "schema" / "calculation.json"
+    assert json.loads(call("schema").stdout) == json.loads(published.read_text(encoding="utf-8"))
 
 
 def test_the_version_names_what_a_report_of_an_error_needs():
