@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from protocols.schedule import Schedule
 from protocols.settings import SimulationSettings
 from protocols.systems.sources import ParameterSource
 
-__all__ = ["Campaign"]
+__all__ = ["Campaign", "share_of_workers"]
 
 
 class Campaign:
@@ -32,7 +33,7 @@ class Campaign:
     force_field, settings, limits
         Of the simulations.
     directory
-        Of the run.
+        Of the run; None for a plan, which keeps nothing.
 
     Raises
     ------
@@ -46,7 +47,7 @@ class Campaign:
         force_field: ParameterSource,
         settings: SimulationSettings,
         limits: Limits,
-        directory: Path,
+        directory: Path | None,
     ) -> None:
         self.property = item
         self._force_field = force_field
@@ -63,7 +64,7 @@ class Campaign:
         """What tells simulations of one system at one state from those of others."""
         self._schedule = None if item.target is None else self._new_schedule(limits, directory)
 
-    def _new_schedule(self, limits: Limits, directory: Path) -> Schedule:
+    def _new_schedule(self, limits: Limits, directory: Path | None) -> Schedule:
         key = digest([self.identity, self._own.replicas, str(self.property.target)])
         steps, least = self._steps_of_a_run, self._own.least_replicas
         if limits.steps is not None and steps * least > limits.steps:
@@ -72,7 +73,7 @@ class Campaign:
                 f"{steps * least} steps"
             )
         return Schedule(
-            directory / "schedules" / f"{key[:16]}.json",
+            None if directory is None else directory / "schedules" / f"{key[:16]}.json",
             least,
             fixed=self._own.replicas is not None,
             most_runs=None if limits.steps is None else limits.steps // steps,
@@ -88,11 +89,18 @@ class Campaign:
         """Of the protocol with whose end the present round ends."""
         return self.workflow.result.identity
 
+    def next_workflow(self, share_of_workers: int) -> PropertyWorkflow:
+        """Return what the next round would be the workflow of."""
+        if self._schedule is None:
+            return self.workflow
+        rounds = self._schedule.next(self._round, share_of_workers)
+        return self.property.workflow(self._force_field, self._settings, rounds)
+
     def ask(self, run: GraphRun, share_of_workers: int) -> None:
         """Ask for the next round."""
         if self._schedule is not None:
-            rounds = self._schedule.decide(self._round, share_of_workers)
-            self.workflow = self.property.workflow(self._force_field, self._settings, rounds)
+            self._schedule.decide(self._round, share_of_workers)
+            self.workflow = self.next_workflow(share_of_workers)
         self._round += 1
         run.need([self.workflow.result], self)
 
@@ -199,3 +207,9 @@ class Campaign:
             message = " ".join(str(error).split())
             error = ExecutionError(protocol.label, home, f"{type(error).__name__}: {message}")
         return PropertyResult(self.property, Status.failed, protocol.label, home, error=error)
+
+
+def share_of_workers(number_of_workers: int, campaigns: Iterable[Campaign]) -> int:
+    """Return how many simulations at a time each liquid can have, if so many workers do simulations."""
+    liquids = frozenset().union(*(campaign.liquids for campaign in campaigns))
+    return number_of_workers // len(liquids)

@@ -10,7 +10,7 @@ from pydantic import Field
 from protocols.analysis.statistics import Status
 from protocols.model import Model
 from protocols.properties.base import Property
-from protocols.quantities import Quantity, Time, unit_symbol
+from protocols.quantities import Quantity, WallTime, unit_symbol
 
 __all__ = ["Convergence", "Limits", "Verdict"]
 
@@ -32,7 +32,7 @@ class Limits(Model):
 
     rounds: Annotated[int, Field(ge=1)] = 20
     steps: Annotated[int, Field(ge=1)] | None = None
-    time: Time | None = None
+    time: WallTime | None = None
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from protocols.campaign import Campaign
+from protocols.campaign import Campaign, share_of_workers
 from protocols.convergence import Limits
 from protocols.dynamics.plans import roundings_of
 from protocols.errors import InputError
@@ -26,7 +26,7 @@ from protocols.running.workers import BackendWorkers, InProcessWorkers, Workers
 from protocols.settings import SimulationSettings
 from protocols.systems.sources import ParameterSource
 
-__all__ = ["Estimation"]
+__all__ = ["Estimation", "check_densities"]
 
 _logger = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class Estimation:
     ) -> None:
         settings = settings or SimulationSettings()
         _check(properties, force_field, backend)
-        _check_densities(properties, settings)
+        check_densities(properties, settings)
         self._directory = Path(directory).resolve()
         self._backend = backend
         self._limits = limits or Limits()
@@ -90,7 +90,7 @@ class Estimation:
             live = list(self._campaigns)
             stack.callback(lambda: self._release(run, live))
             for campaign in live:
-                campaign.ask(run, self._share(workers, live))
+                campaign.ask(run, share_of_workers(workers.number_for_simulations, live))
             self._write_estimates()
             while live and not self._stopped:
                 ended = {each.identity for each in run.wait(self._time_left(began))}
@@ -108,7 +108,7 @@ class Estimation:
         """Judge the rounds that have ended, ask for new ones, and return what is finished."""
         results = []
         for campaign in ended:
-            share = self._share(workers, live)
+            share = share_of_workers(workers.number_for_simulations, live)
             result = campaign.proceed(run, share)
             if result is None:
                 campaign.ask(run, share)
@@ -129,11 +129,6 @@ class Estimation:
     def _release(run: GraphRun, live: list[Campaign]) -> None:
         for campaign in live:
             run.release(campaign)
-
-    def _share(self, workers: Workers, live: list[Campaign]) -> int:
-        """Return how many simulations at a time each liquid can have that still wants some."""
-        liquids = frozenset().union(*(campaign.liquids for campaign in live))
-        return workers.number_for_simulations // len(liquids)
 
     def _time_left(self, began: float) -> float | None:
         if self._limits.time is None:
@@ -160,7 +155,8 @@ def _check(properties: Sequence[Property], force_field: object, backend: Any) ->
         raise InputError("backend: it is not started; call start() or use it in a with block")
 
 
-def _check_densities(properties: Sequence[Property], settings: SimulationSettings) -> None:
+def check_densities(properties: Iterable[Property], settings: SimulationSettings) -> None:
+    """Raise InputError if the settings have a density of a molecule that no property is about."""
     known = {component.smiles for item in properties for component in item.substance.components}
     for smiles in settings.initial_densities:
         if smiles not in known:

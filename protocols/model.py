@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from difflib import get_close_matches
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -11,8 +9,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from protocols.errors import InputError
 from protocols.identity import content, digest
+from workflow_backends.spelling import did_you_mean
 
-__all__ = ["Model", "did_you_mean"]
+__all__ = ["Model"]
 
 
 class Model(BaseModel):
@@ -89,12 +88,6 @@ def problems(error: ValidationError, model: type[BaseModel]) -> tuple[tuple[tupl
     return tuple(found)
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return a hint at the name that was probably meant, or nothing."""
-    close = get_close_matches(name, list(known), n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
-
-
 def _describe(detail: Any, model: type[BaseModel]) -> str:
     cause = detail.get("ctx", {}).get("error")
     if isinstance(cause, InputError):
@@ -111,6 +104,32 @@ def _describe(detail: Any, model: type[BaseModel]) -> str:
         case "value_error":
             return f"{field}: {cause}"
         case _:
-            _, _, rule = detail["msg"].partition(" should ")
-            message = f"must {rule.partition(' after validation')[0]}" if rule else detail["msg"]
-            return f"{field}: {detail['input']!r} is not allowed; it {message}"
+            return f"{field}: {_shown(detail['input'])} is not allowed; it {_rule(detail)}"
+
+
+def _shown(value: Any) -> str:
+    return "an empty value" if value is None else f"{value!r:.200}"
+
+
+# Of pydantic's kinds of problems, by how their names begin, in plain words.
+_RULES = {
+    "int_": "must be a whole number",
+    "float_": "must be a number",
+    "bool_": "must be true or false",
+    "dict_": "must have keys and values, each as 'key: value'",
+    "model_": "must have keys and values, each as 'key: value'",
+    "tuple_type": "must be a list",
+    "list_type": "must be a list",
+    "greater_than_equal": "must be at least {ge:.15g}",
+    "less_than_equal": "must be at most {le:.15g}",
+    "greater_than": "must be more than {gt:.15g}",
+    "less_than": "must be less than {lt:.15g}",
+}
+
+
+def _rule(detail: Any) -> str:
+    rule = next((rule for kind, rule in _RULES.items() if detail["type"].startswith(kind)), None)
+    if rule is not None:
+        return rule.format(**detail.get("ctx", {}))
+    _, _, rest = detail["msg"].partition(" should ")
+    return f"must {rest.partition(' after validation')[0]}" if rest else str(detail["msg"])

@@ -10,6 +10,7 @@ import copyreg
 import math
 import re
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import lru_cache
 from typing import Annotated, Any, TypeAlias
 
@@ -24,13 +25,17 @@ __all__ = [
     "Force",
     "Frequency",
     "Length",
+    "LongTime",
     "Mass",
     "MassDensity",
     "Pressure",
     "Quantity",
+    "Target",
     "Temperature",
     "Time",
+    "WallTime",
     "canonical",
+    "decimals_of",
     "describe_quantity",
     "exact_text",
     "is_less",
@@ -44,6 +49,8 @@ registry: pint.UnitRegistry[Any] = pint.UnitRegistry()
 Quantity: TypeAlias = pint.Quantity[Any]
 
 _NUMBER_AND_UNIT = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*?)\s*")
+_CLOSE = 0.6  # of two units' spelling
+_NO_QUANTITY = "it must be a number and a unit"
 _DIMENSIONS = {
     "temperature": "kelvin",
     "pressure": "bar",
@@ -60,6 +67,16 @@ _DIMENSIONS = {
     "electric charge": "coulomb",
     "pure number": "dimensionless",
 }
+_USUAL = {
+    "temperature": ("K", "degC", "degF", "kelvin"),
+    "pressure": ("atm", "bar", "mbar", "Pa", "kPa", "hPa", "MPa", "mmHg", "torr", "psi"),
+    "time": ("fs", "ps", "ns", "us", "ms", "s", "minutes", "hours", "days"),
+    "length": ("nm", "angstrom", "pm", "um"),
+    "mass": ("dalton",),
+    "density": ("g/mL", "g/cm^3", "kg/m^3"),
+}
+_LETTERS = {"c": ("degC", "K"), "f": ("degF",), "a": ("angstrom",), "m": ("minutes",)}
+"""What a single letter is meant to be, which is another unit to the library: C is the coulomb."""
 
 
 def quantity(value: object) -> Quantity:
@@ -85,8 +102,12 @@ def quantity(value: object) -> Quantity:
             return registry.Quantity(float(value.magnitude), f"{value.units:D}")
         if hasattr(value, "value_in_unit") and hasattr(value, "unit"):
             return registry.Quantity(float(value.value_in_unit(value.unit)), _unit(value.unit.get_name()))
+    except pint.UndefinedUnitError as error:
+        unit = error.unit_names if isinstance(error.unit_names, str) else error.unit_names[0]
+        raise InputError(f"{value!r} is not a quantity: the unit {unit!r} is not known") from None
     except (pint.errors.PintError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(f"{value!r} is not a quantity: {error}") from None
+        reason = _NO_QUANTITY if isinstance(value, str) else error
+        raise InputError(f"{value!r} is not a quantity: {reason}") from None
     raise InputError(f"{value!r} has no unit")
 
 
@@ -97,7 +118,7 @@ def _unit(name: str) -> str:
 def _from_string(text: str) -> Quantity:
     match = _NUMBER_AND_UNIT.fullmatch(text)
     if match is None:
-        raise ValueError("it must be a number and a unit")
+        raise ValueError(_NO_QUANTITY)
     # Number and unit are joined here and not by pint, which refuses to multiply by an offset unit (degC).
     return registry.Quantity(float(match[1]), _unit(match[2]) or "dimensionless")
 
@@ -199,17 +220,33 @@ class Dimension:
 
     def check(self, value: object, field: str) -> Quantity:
         """Return `value` as a quantity of this dimension, or raise InputError naming the field."""
-        advice = f"give a {self.name or 'quantity'} such as {self.example!r}"
         try:
             result = quantity(value)
+            problem = None if self.name is None else _problem(self, result.magnitude, result.units)
         except InputError as error:
-            raise InputError(f"{field}: {error}; {advice}") from None
-        if self.name is None:
+            problem = str(error)
+        if problem is None:
             return result
-        problem = _problem(self, result.magnitude, result.units)
-        if problem is not None:
-            raise InputError(f"{field}: {problem}")
-        return result
+        if "; " not in problem:  # it does not say what is allowed
+            problem = f"{problem}; {self._meant(value) or self._advice}"
+        raise InputError(f"{field}: {problem}")
+
+    @property
+    def _advice(self) -> str:
+        return f"give a {self.name or 'quantity'} such as {self.example!r}"
+
+    def _meant(self, value: object) -> str:
+        """Ask for the units that a text was probably meant to have; empty if there is no telling."""
+        match = _NUMBER_AND_UNIT.fullmatch(value) if isinstance(value, str) else None
+        if match is None or not match[2]:
+            return ""
+        unit, usual = match[2].casefold().replace("deg ", "deg"), _USUAL.get(self.name or "", ())
+        known = {each.casefold(): each for each in usual}
+        close = get_close_matches(unit, known, n=1, cutoff=_CLOSE) if len(unit) > 1 else []
+        units = [each for each in _LETTERS.get(unit, ()) if each in usual] or [known[each] for each in close]
+        if unit in known:
+            units = [known[unit]]
+        return f"did you mean {' or '.join(repr(f'{match[1]} {each}') for each in units)}?" if units else ""
 
 
 @lru_cache(maxsize=10_000)
@@ -217,13 +254,12 @@ def _problem(dimension: Dimension, magnitude: float, given: pint.Unit) -> str | 
     """Say why a dimension does not take this quantity; None if it does."""
     value = registry.Quantity(magnitude, given)
     unit, shown = _DIMENSIONS[dimension.name or ""], describe_quantity(value)
-    advice = f"give a {dimension.name} such as {dimension.example!r}"
     if not value.is_compatible_with(unit):
         found = _dimension_of(value)
-        return f"{shown} is {_article(found)} {found}; {advice}"
+        return f"{shown} is {_article(found)} {found}"
     least, converted = dimension.minimum, value.to(unit).magnitude
     if not math.isfinite(converted):
-        return f"{shown} is not finite; {advice}"
+        return f"{shown} is not finite"
     if least is not None and (converted < least or (dimension.exclusive and converted == least)):
         relation = "more than" if dimension.exclusive else "at least"
         limit = describe_quantity(registry.Quantity(least, unit))
@@ -236,9 +272,12 @@ def _article(word: str) -> str:
 
 
 AnyQuantity = Annotated[Quantity, Dimension(None, "0.95 g/mL")]
+Target = Annotated[Quantity, Dimension(None, "0.2 %")]
 Temperature = Annotated[Quantity, Dimension("temperature", "298.15 K")]
 Pressure = Annotated[Quantity, Dimension("pressure", "1 atm", minimum=None)]
 Time = Annotated[Quantity, Dimension("time", "2 fs")]
+LongTime = Annotated[Quantity, Dimension("time", "200 ps")]
+WallTime = Annotated[Quantity, Dimension("time", "2 hours")]
 Frequency = Annotated[Quantity, Dimension("frequency", "1 / ps")]
 Length = Annotated[Quantity, Dimension("length", "0.9 nm")]
 Mass = Annotated[Quantity, Dimension("mass", "1.5 dalton")]
@@ -248,8 +287,13 @@ Force = Annotated[Quantity, Dimension("force", "10 kJ/mol/nm")]
 
 def with_error(value: float, error: float) -> str:
     """Return a value and its error, such as "0.984 +/- 0.002": one digit of the error, two where it is 1."""
-    digits = 6
-    if error > 0:
-        exponent = math.floor(math.log10(error))
-        digits = max(0, -exponent + (1 if error < 2 * 10.0**exponent else 0))
+    digits = decimals_of(error)
     return f"{value:.{digits}f} +/- {error:.{digits}f}"
+
+
+def decimals_of(error: float) -> int:
+    """Return how many decimals a value with this error has: one digit of the error, two where it is 1."""
+    if not error > 0:
+        return 6
+    exponent = math.floor(math.log10(error))
+    return max(0, -exponent + (1 if error < 2 * 10.0**exponent else 0))

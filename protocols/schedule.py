@@ -21,7 +21,7 @@ class Schedule:
     Parameters
     ----------
     file
-        Where it is kept.
+        Where it is kept; None for a plan, which keeps nothing.
     least_replicas
         To begin with.
     fixed
@@ -30,12 +30,14 @@ class Schedule:
         How many runs a limit allows, each a round of one replica; more replicas join only within it.
     """
 
-    def __init__(self, file: Path, least_replicas: int, *, fixed: bool, most_runs: int | None = None) -> None:
+    def __init__(
+        self, file: Path | None, least_replicas: int, *, fixed: bool, most_runs: int | None = None
+    ) -> None:
         self._file = file
         self._least = least_replicas
         self._fixed = fixed
         self._most_runs = most_runs
-        self._steps = _read(file)
+        self._steps = [] if file is None else _read(file)
 
     def next(self, step: int, share_of_workers: int) -> Rounds:
         """Return how many rounds each replica will have run after this step, counted from 0.
@@ -61,8 +63,9 @@ class Schedule:
         rounds = self.next(step, share_of_workers)
         if step == len(self._steps):
             self._steps.append(rounds)
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(self._file, json.dumps(self._steps))
+            if self._file is not None:
+                self._file.parent.mkdir(parents=True, exist_ok=True)
+                write_atomically(self._file, json.dumps(self._steps))
         return rounds
 
 

@@ -16,6 +16,7 @@ from protocols.paths import located
 from protocols.quantities import (
     Frequency,
     Length,
+    LongTime,
     Mass,
     MassDensity,
     Quantity,
@@ -125,22 +126,15 @@ class DynamicsSettings(Model):
     friction: Frequency = quantity("1 / ps")
     barostat_interval: Annotated[int, Field(ge=1)] = 10
     output_interval: Time = quantity("0.4 ps")
-    segment_time: Time | None = None
+    segment_time: LongTime | None = None
     trajectory: Literal["dcd", "xtc"] | None = None
-    trajectory_interval: Time = _TRAJECTORY_INTERVAL
+    trajectory_interval: LongTime = _TRAJECTORY_INTERVAL
 
     @model_validator(mode="after")
     def _whole_steps(self) -> DynamicsSettings:
-        if is_less(self.output_interval, self.timestep):
-            raise InputError(
-                f"output_interval: {describe_quantity(self.output_interval)} is not allowed; "
-                f"it must be at least the timestep, {describe_quantity(self.timestep)}"
-            )
-        if self.trajectory is not None and is_less(self.trajectory_interval, self.output_interval):
-            raise InputError(
-                f"trajectory_interval: {describe_quantity(self.trajectory_interval)} is not allowed; "
-                f"it must be at least the output_interval, {describe_quantity(self.output_interval)}"
-            )
+        _check_order(self, "timestep", "output_interval")
+        if self.trajectory is not None:
+            _check_order(self, "output_interval", "trajectory_interval")
         return self
 
     def refuse_chains(self, what: str) -> None:
@@ -154,6 +148,17 @@ class DynamicsSettings(Model):
     def without_trajectory(self) -> Self:
         """Return these settings for what is not analysed."""
         return self.model_copy(update={"trajectory": None, "trajectory_interval": _TRAJECTORY_INTERVAL})
+
+
+def _check_order(settings: Model, shorter: str, longer: str) -> None:
+    """Raise InputError unless one time is at most the other; of the two, one that was given is named."""
+    least, most = getattr(settings, shorter), getattr(settings, longer)
+    if not is_less(most, least):
+        return
+    short, long = f"{shorter}, {describe_quantity(least)}", f"{longer}, {describe_quantity(most)}"
+    if longer not in settings.model_fields_set and shorter in settings.model_fields_set:
+        raise InputError(f"{short.replace(',', ':')} is not allowed; it must be at most the {long}")
+    raise InputError(f"{long.replace(',', ':')} is not allowed; it must be at least the {short}")
 
 
 class TransportSettings(Model):
@@ -176,9 +181,9 @@ class TransportSettings(Model):
         Time between positions for mean squared displacements; rounded to a multiple of the stress_interval.
     """
 
-    nve_time: Time = quantity("40 ps")
+    nve_time: LongTime = quantity("40 ps")
     nve_segments: Annotated[int, Field(ge=1)] = 10
-    nve_spacing: Time = quantity("4 ps")
+    nve_spacing: LongTime = quantity("4 ps")
     stress_interval: Time = quantity("20 fs")
     displacement_interval: Time = quantity("0.2 ps")
 
@@ -225,10 +230,18 @@ class SimulationSettings(InteractionSettings, DynamicsSettings, TransportSetting
         default_factory=dict
     )
     initial_coordinates: Annotated[Path, AfterValidator(located)] | None = None
-    equilibration_time: Time = quantity("20 ps")
-    production_time: Time = quantity("200 ps")
+    equilibration_time: LongTime = quantity("20 ps")
+    production_time: LongTime = quantity("200 ps")
     replicas: Annotated[int, Field(ge=1)] | None = None
     seed: Annotated[int, Field(ge=1, lt=2**31)] = 1
+
+    @model_validator(mode="after")
+    def _times_hold_a_frame(self) -> SimulationSettings:
+        _check_order(self, "output_interval", "equilibration_time")
+        _check_order(self, "output_interval", "production_time")
+        if self.trajectory is not None:
+            _check_order(self, "trajectory_interval", "production_time")
+        return self
 
     def with_defaults(self, defaults: Mapping[str, object]) -> Self:
         """Return these settings with other defaults in place of those that nobody set."""
@@ -268,8 +281,19 @@ class SimulationSettings(InteractionSettings, DynamicsSettings, TransportSetting
         density
             At which it is packed; None takes the initial_density.
         """
-        edge = box_edge(total_mass, self.initial_density if density is None else density)
-        check_cutoff(self.cutoff, edge, f"{self.number_of_molecules} molecules at the initial density")
+        density = self.initial_density if density is None else density
+        edge = box_edge(total_mass, density)
+        if _fits(self.cutoff, edge):
+            return
+        chosen = ("number_of_molecules", "initial_density", "cutoff")
+        name = next((each for each in chosen if each in self.model_fields_set), "cutoff")
+        value = getattr(self, name)
+        raise InputError(
+            f"{name}: {value if isinstance(value, int) else describe_quantity(value)} is not allowed; "
+            f"{self.number_of_molecules} molecules at {describe_quantity(density)} fill a box of "
+            f"{edge:.3g} nm, and the cutoff, {describe_quantity(self.cutoff)}, must be at most half of it; "
+            "take more molecules or a smaller cutoff"
+        )
 
 
 def box_edge(total_mass: float, density: Quantity) -> float:
@@ -283,9 +307,13 @@ def density_of(total_mass: float, volume: float) -> Quantity:
     return quantity(f"{total_mass / _AVOGADRO / volume * 1e21:.6g} g/mL")
 
 
+def _fits(cutoff: Quantity, edge: float) -> bool:
+    return float(cutoff.to("nm").magnitude) <= edge / 2
+
+
 def check_cutoff(cutoff: Quantity, edge: float, box: str) -> None:
     """Raise InputError unless the cutoff is at most half the box edge, in nanometres."""
-    if cutoff.to("nm").magnitude > edge / 2:
+    if not _fits(cutoff, edge):
         raise InputError(
             f"cutoff: {describe_quantity(cutoff)} is not allowed for {box}; it must be at most half the box "
             f"edge, {edge / 2:.3f} nm; take more molecules or a smaller cutoff"

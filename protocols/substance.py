@@ -13,10 +13,11 @@ from protocols.errors import InputError
 from protocols.model import Model
 from protocols.molecule_files import smiles_of_file
 from protocols.names import NAMES, site_of
+from workflow_backends.spelling import did_you_mean
 
 __all__ = ["Component", "Role", "Substance", "canonical_smiles", "net_charge"]
 
-_WORD = re.compile(r"[A-Za-z][a-z -]{3,}")
+_WORD = re.compile(r"[A-Za-z][a-z0-9 -]{3,}")
 
 
 class Role(StrEnum):
@@ -45,11 +46,27 @@ def canonical_smiles(smiles: str) -> str:
     with rdBase.BlockLogs():
         molecule = Chem.MolFromSmiles(smiles)
     if molecule is None or molecule.GetNumAtoms() == 0:
-        names = f", or a name: {', '.join(NAMES)}" if _WORD.fullmatch(smiles) else ""
-        raise InputError(f"smiles: {smiles!r} does not parse; give one such as 'O' or '[Ar]'{names}")
+        raise InputError(f"smiles: {smiles!r} {_why_no_molecule(smiles)}")
     if len(Chem.GetMolFrags(molecule)) > 1:
-        raise InputError(f"smiles: {smiles!r} holds several molecules; give each as a component of its own")
+        raise InputError(
+            f"smiles: {smiles!r} holds several molecules; give each as a component of its own, of a mixture"
+        )
     return str(Chem.MolToSmiles(molecule))
+
+
+def _why_no_molecule(smiles: str) -> str:
+    """Say why a text is the SMILES of no molecule, and what is one."""
+    from rdkit import Chem, rdBase  # noqa: PLC0415
+
+    with rdBase.BlockLogs():
+        drawn = Chem.MolFromSmiles(smiles, sanitize=False)
+        problems = [] if drawn is None else Chem.DetectChemistryProblems(drawn)
+    if problems:
+        return f"is no possible molecule: {problems[0].Message()}"
+    if _WORD.fullmatch(smiles):
+        names = f"or a name: {', '.join(NAMES)}"
+        return f"does not parse{did_you_mean(smiles, NAMES)}; give one such as 'O' or '[Ar]', {names}"
+    return "does not parse; give one such as 'O' or '[Ar]', not a formula"
 
 
 def net_charge(smiles: str) -> int:

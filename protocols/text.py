@@ -33,6 +33,7 @@ _HINTS = {
     "did not find expected key": "check the indentation, and quote a SMILES that begins with [",
     "did not find expected ',' or": "close the bracket, and quote a SMILES that has brackets",
     "could not find expected ':'": "a key is followed by a colon and a space",
+    "while scanning a quoted scalar": "close the quote",
 }
 
 
@@ -103,9 +104,11 @@ def parse_yaml_with_lines(text: str) -> tuple[Any, dict[Location, int]]:
 def _refuse(error: yaml.YAMLError) -> NoReturn:
     if not isinstance(error, yaml.MarkedYAMLError):  # a character that is not allowed
         raise InputError(f"document: not YAML; {' '.join(str(error).split())}") from None
-    line = error.problem_mark.line + 1 if error.problem_mark else "unknown"
-    problem = error.problem or ""
-    hint = next((f"; {hint}" for words, hint in _HINTS.items() if words in problem), "")
+    in_quotes = error.context == "while scanning a quoted scalar"  # which ends with the file, far below
+    mark = error.context_mark if in_quotes else error.problem_mark
+    line, problem = mark.line + 1 if mark else "unknown", error.problem or ""
+    told = f"{problem} {error.context if in_quotes else ''}"
+    hint = next((f"; {hint}" for words, hint in _HINTS.items() if words in told), "")
     raise InputError(f"document: not YAML; line {line}: {problem}{hint}") from None
 
 

@@ -13,7 +13,7 @@ from types import MappingProxyType, TracebackType
 from typing import Any, Self, TypeVar
 
 from workflow_backends.dispatcher import Dispatcher
-from workflow_backends.engine import Capability, Engine, Pool, TaskOptions
+from workflow_backends.engine import Capability, Engine, Pool, TaskOptions, checked_pools
 from workflow_backends.errors import BackendStateError, InvalidResourcesError
 from workflow_backends.futures import TaskFuture
 from workflow_backends.resources import ComputeResources, whole_number
@@ -133,7 +133,7 @@ class CalculationBackend(_Submitter):
             )
         if pools is None:
             pools = {"workers": (number_of_workers, resources_per_worker or ComputeResources())}
-        self._pools = _checked_pools(pools)
+        self._pools = checked_pools(pools)
         self._dispatcher: Dispatcher | None = None
         self._owner = os.getpid()
         self._changing = threading.RLock()
@@ -157,6 +157,15 @@ class CalculationBackend(_Submitter):
     def started(self) -> bool:
         """Whether tasks can be submitted."""
         return self._dispatcher is not None and self._owner == os.getpid()
+
+    def check(self) -> None:
+        """Raise what `start` would because of what is asked for and not to be had here; starts nothing.
+
+        Raises
+        ------
+        InvalidResourcesError, PlatformUnavailableError
+            As for `start`.
+        """
 
     def start(self) -> Self:
         """Start the engine; nothing happens if it is started already.
@@ -335,16 +344,3 @@ class BackendView(_Submitter):
 
     def _default_window(self) -> int:
         return self._backend._default_window()
-
-
-def _checked_pools(pools: Mapping[str, tuple[int, ComputeResources]]) -> dict[str, Pool]:
-    if not pools:
-        raise InvalidResourcesError("pools: {} is not allowed; give at least one pool")
-    checked = {}
-    for name, (workers, resources) in pools.items():
-        if not isinstance(resources, ComputeResources):
-            raise InvalidResourcesError(
-                f"resources_per_worker: {resources!r} is not allowed; give a ComputeResources"
-            )
-        checked[name] = Pool(whole_number("number_of_workers", workers, minimum=1), resources)
-    return checked

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import inspect
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from workflow_backends.backend import CalculationBackend
-from workflow_backends.errors import InvalidConfigurationError
+from workflow_backends.errors import InvalidConfigurationError, InvalidResourcesError
 from workflow_backends.resources import ComputeResources, QueueWorkerResources
+from workflow_backends.spelling import did_you_mean
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -38,6 +39,7 @@ OWN_BACKENDS = {
     "parsl-pbs": "workflow_backends.parsl_engine.queues:ParslPBSBackend",
     "parsl-slurm": "workflow_backends.parsl_engine.queues:ParslSlurmBackend",
 }
+_REASONS = {"int": "give a whole number", "bool": "give true or false", "float": "give a number"}
 _CONTAINERS = (tuple, list, dict, Mapping, Sequence)
 
 
@@ -108,8 +110,9 @@ def _find(name: object) -> Any:
     own = [EntryPoint(name, value, ENTRY_POINT_GROUP) for name, value in OWN_BACKENDS.items()]
     found = {entry.value: entry for entry in (*own, *plugins) if entry.name == name}
     if not found:
-        known = ", ".join(sorted({*OWN_BACKENDS, *(entry.name for entry in plugins)}))
-        raise InvalidConfigurationError(f"type: {name!r} is not known; known are {known}")
+        known = sorted({*OWN_BACKENDS, *(entry.name for entry in plugins)})
+        wrong = "missing" if name is None else f"{name!r} is not known{did_you_mean(str(name), known)}"
+        raise InvalidConfigurationError(f"type: {wrong}; known are {', '.join(known)}")
     if len(found) > 1:
         raise InvalidConfigurationError(
             f"type: {name!r} is registered several times, as {', '.join(sorted(found))}; keep one"
@@ -134,9 +137,7 @@ def _checked(backend: str, kind: type[CalculationBackend], settings: dict[Any, A
     fields, open_ended = _parameters(kind)
     unknown = [key for key in settings if key not in fields]
     if unknown and not open_ended:
-        raise InvalidConfigurationError(
-            f"{backend}: {', '.join(map(repr, unknown))} is not known; known are {', '.join(fields)}"
-        )
+        raise InvalidConfigurationError(f"{backend}: {_not_known(unknown[0], fields)}")
     allowed = ConfigDict(arbitrary_types_allowed=True, protected_namespaces=())
     strict = {name: (_hint(hint), default) for name, (hint, default) in fields.items()}
     model = create_model("Settings", __config__=allowed, **_definitions(strict))
@@ -205,20 +206,35 @@ def _hint(hint: Any) -> Any:
 def _resources(kind: type[ComputeResources], value: object) -> ComputeResources:
     if isinstance(value, kind):
         return value
-    known = ", ".join(inspect.signature(kind).parameters)
+    known = inspect.signature(kind).parameters
     if not isinstance(value, Mapping):
-        raise InvalidConfigurationError(f"give a mapping of {known}")
-    if unknown := [key for key in value if key not in inspect.signature(kind).parameters]:
-        raise InvalidConfigurationError(f"{', '.join(map(repr, unknown))} is not known; known are {known}")
-    return kind(**value)
+        raise InvalidConfigurationError(f"give a mapping of {', '.join(known)}")
+    if unknown := [key for key in value if key not in known]:
+        raise _InsideError(_not_known(unknown[0], known))
+    try:
+        return kind(**value)
+    except InvalidResourcesError as error:
+        raise _InsideError(str(error)) from None
+
+
+class _InsideError(InvalidConfigurationError):
+    """What is wrong inside a value; the message begins with its key there."""
+
+
+def _not_known(key: object, known: Iterable[str]) -> str:
+    return f"{key}: not known{did_you_mean(str(key), known)}; known are {', '.join(known)}"
 
 
 def _one_line(error: ValidationError) -> str:
     told: dict[str, None] = {}
     for problem in error.errors(include_url=False):
-        reason = problem["msg"].removeprefix("Value error, ")
-        if problem["type"] == "missing" and len(problem["loc"]) == 1:
-            told[f"{problem['loc'][0]} is missing"] = None
+        place, cause = problem["loc"], problem.get("ctx", {}).get("error")
+        kind = problem["type"].partition("_")[0]
+        reason = _REASONS.get(kind, problem["msg"].removeprefix("Value error, "))
+        if kind == "missing" and len(place) == 1:
+            told[f"{place[0]}: missing"] = None
+        elif isinstance(cause, _InsideError):
+            told[f"{place[0]}.{cause}"] = None
         else:
-            told[f"{problem['loc'][0]}: {problem['input']!r} is not allowed; {reason}"] = None
+            told[f"{place[0]}: {problem['input']!r} is not allowed; {reason}"] = None
     return "; ".join(told)

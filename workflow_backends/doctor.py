@@ -24,6 +24,7 @@ from workflow_backends.speed import STANDARD_MOLECULES, measure_speed
 
 __all__ = ["examine", "main"]
 
+_ABOUT = "Show what this machine has, which platforms work on it, and how to lay out workers."
 _PLATFORMS = ("Reference", "CPU", *GPU_PLATFORMS)
 _MASKS = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES")
 
@@ -74,10 +75,14 @@ def _examine_platform(name: str, speed: bool) -> dict[str, Any]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print what was found; return 1 if a required platform does not work, else 0."""
-    parser = argparse.ArgumentParser(prog="python -m workflow_backends doctor", description=__doc__)
-    parser.add_argument("--json", action="store_true", help="for scripts")
+    parser = argparse.ArgumentParser(prog="python -m workflow_backends doctor", description=_ABOUT)
+    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
     parser.add_argument(
-        "--require", action="append", default=[], choices=_PLATFORMS, help="exit with 1 unless it works"
+        "--require",
+        action="append",
+        default=[],
+        choices=_PLATFORMS,
+        help="exit with 1 unless this platform works",
     )
     parser.add_argument("--no-speed", action="store_true", help="measure nothing")
     options = parser.parse_args(arguments)

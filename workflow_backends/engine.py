@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import concurrent.futures
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
-from workflow_backends.resources import ComputeResources
+from workflow_backends.errors import InvalidResourcesError
+from workflow_backends.resources import ComputeResources, whole_number
 from workflow_backends.runner import Ticket
 
-__all__ = ["Capability", "Engine", "OwnedEngine", "Pool", "TaskOptions"]
+__all__ = ["Capability", "Engine", "OwnedEngine", "Pool", "TaskOptions", "checked_pools"]
 
 
 class Capability(StrEnum):
@@ -55,6 +57,20 @@ class Pool:
             wanted.preferred_gpu_toolkit in ("auto", owned.preferred_gpu_toolkit)
             and wanted.preferred_gpu_precision == owned.preferred_gpu_precision
         )
+
+
+def checked_pools(pools: Mapping[str, tuple[int, ComputeResources]]) -> dict[str, Pool]:
+    """Return pools by name, or raise InvalidResourcesError for what no backend could have."""
+    if not pools:
+        raise InvalidResourcesError("pools: {} is not allowed; give at least one pool")
+    checked = {}
+    for name, (workers, resources) in pools.items():
+        if not isinstance(resources, ComputeResources):
+            raise InvalidResourcesError(
+                f"resources_per_worker: {resources!r} is not allowed; give a ComputeResources"
+            )
+        checked[name] = Pool(whole_number("number_of_workers", workers, minimum=1), resources)
+    return checked
 
 
 @dataclass(frozen=True)

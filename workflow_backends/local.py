@@ -86,12 +86,24 @@ class LocalBackend(CalculationBackend):
             What the processes of each pool get beside the inherited variables; `machine.run_mark` marks them.
         """
 
-    def _start_engine(self, pools: Mapping[str, Pool]) -> Engine:
-        _check_threads(pools)
+    def check(self) -> None:
+        """Raise InvalidResourcesError or PlatformUnavailableError where `start` would; starts nothing."""
         directory = run_directory()
         try:
-            probes = {PROBES_VARIABLE: str(directory / PROBES_NAME)}
-            devices = assign_devices(pools, os.environ | probes, self._workers_per_gpu)
+            self._devices(self._pools, directory)
+        finally:
+            shutil.rmtree(directory)
+
+    def _devices(self, pools: Mapping[str, Pool], directory: Path) -> dict[str, dict[str, str]]:
+        """Return the variables that give each pool its devices, once there is enough of everything."""
+        _check_threads(pools)
+        probes = {PROBES_VARIABLE: str(directory / PROBES_NAME)}
+        return assign_devices(pools, os.environ | probes, self._workers_per_gpu)
+
+    def _start_engine(self, pools: Mapping[str, Pool]) -> Engine:
+        directory = run_directory()
+        try:
+            devices = self._devices(pools, directory)
         except BaseException:
             shutil.rmtree(directory)
             raise

@@ -16,7 +16,7 @@ from protocols.analysis.neighbours import centroids, like_neighbours, median_dis
 from protocols.analysis.observables import read_replicas
 from protocols.analysis.statistics import pooled_mean
 from protocols.errors import InputError
-from protocols.quantities import with_error
+from protocols.quantities import decimals_of, with_error
 from protocols.state import ThermodynamicState
 from protocols.substance import Substance
 from protocols.systems.particles import molecules
@@ -131,7 +131,8 @@ def _set_and_found(
         return
     off = abs(found.mean - wanted)
     passed = off <= max(tolerance, _FAR * found.standard_error)
-    text = f"{with_error(found.mean, found.standard_error)} {unit}, set to {wanted:.6g} {unit}"
+    shown = round(wanted, decimals_of(found.standard_error) + 1)  # more digits would be noise
+    text = f"{with_error(found.mean, found.standard_error)} {unit}, set to {shown:g} {unit}"
     yield Check(name, passed, text if passed else f"{text}, which is too far off")
 
 

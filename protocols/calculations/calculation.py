@@ -2,39 +2,50 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 from protocols.calculations.file import CalculationFile, PropertyEntry
-from protocols.calculations.problems import Problems
+from protocols.calculations.problems import CalculationFileError, Problems
+from protocols.campaign import Campaign
 from protocols.convergence import Limits
 from protocols.data_sets.comparison import Comparison, compare
 from protocols.data_sets.measurement import DataSet
 from protocols.data_sets.tables import read_data_set
 from protocols.errors import InputError
-from protocols.model import Model, did_you_mean
+from protocols.estimation import check_densities
+from protocols.graphs.plugins import shipped_classes
+from protocols.model import Model
 from protocols.paths import relative_to
 from protocols.properties.base import Property
 from protocols.properties.catalogue import find_property
 from protocols.quantities import Quantity, describe_quantity
 from protocols.result import PropertyResult
-from protocols.running.run import CALCULATION_NAME
-from protocols.running.storage import write_atomically
 from protocols.settings import SimulationSettings
+from protocols.state import ThermodynamicState
 from protocols.systems.sources import ParameterSource
-from protocols.text import Location, json_text, parse_yaml_with_lines
+from protocols.text import Location, parse_yaml_with_lines
 from workflow_backends.backend import CalculationBackend
 from workflow_backends.discovery import backend_from_config
+from workflow_backends.errors import InvalidResourcesError, PlatformUnavailableError
 from workflow_backends.parsl_engine.local import ParslLocalBackend
+from workflow_backends.spelling import did_you_mean
 
-__all__ = ["Calculation", "kept_calculation", "read_calculation"]
+__all__ = ["Calculation", "read_calculation"]
 
-_ORIGIN_NAME = "calculation.json"
+_FORMS: dict[str, type[Model]] = {
+    "settings": SimulationSettings,
+    "limits": Limits,
+    "states": ThermodynamicState,
+    "properties": PropertyEntry,
+}
+_SECTIONS = {name: section for section, form in _FORMS.items() for name in form.model_fields}
+"""Under which key of the file others belong."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +90,39 @@ class Calculation:
             return ParslLocalBackend.for_this_machine()
         return backend_from_config(self.backend, self.folder)
 
+    def check_backend(self) -> None:
+        """Refuse a backend that cannot be had here, with the line that asks for it; a scheduler is not asked.
+
+        Raises
+        ------
+        CalculationFileError
+            More is asked for than this machine has.
+        PlatformUnavailableError
+            No GPU works here, or not the platform that is asked for.
+        """
+        if self.backend is not None:
+            with self._with_lines():
+                self.make_backend().check()
+
+    @contextmanager
+    def started_backend(self) -> Iterator[CalculationBackend]:
+        """Start the backend while the block runs; what is refused is told as by `check_backend`."""
+        backend = self.make_backend()
+        with self._with_lines():
+            backend.start()
+        with backend:
+            yield backend
+
+    @contextmanager
+    def _with_lines(self) -> Iterator[None]:
+        try:
+            yield
+        except (InvalidResourcesError, PlatformUnavailableError) as error:
+            problem = Problems(self.file, parse_yaml_with_lines(self.text)[1]).of_backend(str(error))
+            if isinstance(error, InvalidResourcesError):
+                raise CalculationFileError((problem,)) from None
+            raise PlatformUnavailableError(str(problem)) from None
+
     def compare(self, results: Sequence[PropertyResult]) -> tuple[Comparison, ...]:
         """Compare the results, in the order of the properties, with the measured values."""
         target = self.data_target
@@ -86,20 +130,16 @@ class Calculation:
         measured = self.data.measurements
         return compare(measured, [found[item.estimated(target)] for item in measured])
 
-    def keep(self, directory: Path) -> None:
-        """Write the file's text into a run's directory, so that the run can be resumed from there."""
-        directory.mkdir(parents=True, exist_ok=True)
-        write_atomically(directory / _ORIGIN_NAME, json_text({"folder": str(self.folder)}))
-        write_atomically(directory / CALCULATION_NAME, self.text)
 
-
-def read_calculation(file: Path | str) -> Calculation:
+def read_calculation(file: Path | str, folder: Path | None = None) -> Calculation:
     """Read and check a calculation's YAML file; nothing is computed.
 
     Parameters
     ----------
     file
-        Paths in it are relative to its own folder.
+        To be read.
+    folder
+        To which paths in it are relative; its own unless told.
 
     Raises
     ------
@@ -107,30 +147,9 @@ def read_calculation(file: Path | str) -> Calculation:
         Everything that is wrong with it, each with its line.
     """
     path = Path(file)
-    folder = path.resolve().parent
+    folder = path.resolve().parent if folder is None else folder
     with relative_to(folder):
         return _read(path, folder)
-
-
-def kept_calculation(directory: Path | str) -> Calculation:
-    """Read the calculation that is kept in a run's directory.
-
-    Raises
-    ------
-    InputError
-        There is none.
-    CalculationFileError
-        It is no longer right, because a file that it names is gone, for example.
-    """
-    home = Path(directory)
-    try:
-        folder = Path(json.loads((home / _ORIGIN_NAME).read_text(encoding="utf-8"))["folder"])
-    except (OSError, ValueError, KeyError, TypeError):
-        raise InputError(
-            f"directory: {str(home)!r} holds no run of the command line; {CALCULATION_NAME} is missing"
-        ) from None
-    with relative_to(folder):
-        return _read(home / CALCULATION_NAME, folder)
 
 
 def _read(path: Path, folder: Path) -> Calculation:
@@ -142,8 +161,11 @@ def _read(path: Path, folder: Path) -> Calculation:
         problems.add(f"it is {what}; give keys and values, such as 'force_field: tip3p.xml'; keys are {keys}")
         problems.refuse()
     problems, form = Problems(path, lines), None
+    for key in [key for key in given or {} if key in _SECTIONS and key not in CalculationFile.model_fields]:
+        with problems.at(key):
+            raise InputError(f"{key}: belongs under {_SECTIONS[key]}, indented")
     with problems.at():
-        form = CalculationFile(**given or {})
+        form = CalculationFile(**{key: value for key, value in (given or {}).items() if key not in _SECTIONS})
     problems.refuse()
     if form is None:  # never: what went wrong has been refused
         raise InputError(f"{path}: it describes no calculation")
@@ -182,7 +204,7 @@ class _Reading:
     def calculation(self) -> Calculation:
         form, force_field = self._form, None
         with self._problems.at("force_field"):
-            force_field = _Given(force_field=form.force_field).force_field
+            force_field = _force_field(form.force_field)
         if not form.properties and form.data_set is None:
             self._problems.add(
                 "properties: none given; list at least one such as Density, or give a data_set"
@@ -199,9 +221,11 @@ class _Reading:
         self._problems.refuse()
         if force_field is None:
             raise InputError("force_field: missing")
+        with self._problems.at("settings"):
+            check_densities(self._places, form.settings)
         for item, place in self._places.items():
             with self._problems.at(*place):
-                item.workflow(force_field, form.settings)
+                Campaign(item, force_field, form.settings, form.limits, directory=None)
         self._problems.refuse()
         return Calculation(
             file=self._path,
@@ -271,3 +295,21 @@ class _Given(Model):
     """What stands under force_field."""
 
     force_field: ParameterSource
+
+
+def _force_field(given: Any) -> ParameterSource:
+    """Return the source of parameters that is given."""
+    known = shipped_classes(ParameterSource)
+    if isinstance(given, dict) and not {"type", "files"} & given.keys():
+        raise InputError(f"type: missing; give one of {', '.join(known)}")
+    try:
+        return _Given(force_field=given).force_field
+    except InputError as error:
+        hint = did_you_mean(given, known) if isinstance(given, str) else ""
+        if isinstance(given, str) and given.endswith(".offxml"):
+            hint = f" (did you mean {{type: SmirnoffForceField, name: {given}}}?)"
+        elif hint:
+            hint = hint.replace("mean '", "mean {type: ").replace("'?", "}?")
+        if hint and "no file" in str(error):
+            raise InputError(str(error).replace("; looked in", f"{hint}; looked in", 1)) from None
+        raise

@@ -9,12 +9,13 @@ from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, field_v
 
 from protocols.convergence import Limits
 from protocols.errors import InputError
-from protocols.model import Model, did_you_mean
-from protocols.quantities import AnyQuantity, describe_quantity
+from protocols.model import Model
+from protocols.quantities import AnyQuantity, Target, describe_quantity
 from protocols.settings import SimulationSettings
 from protocols.state import ThermodynamicState
 from protocols.substance import Substance
 from protocols.systems.sources import ANY_SOURCE
+from workflow_backends.spelling import did_you_mean
 
 __all__ = ["CalculationFile", "DataSetEntry", "PropertyEntry"]
 
@@ -55,12 +56,20 @@ def _substance(value: Any) -> Substance:
     if not isinstance(value, dict):
         raise InputError(f"{value!r} is not a substance; {_FORMS}")
     if value.keys() == {"mixture"} and isinstance(value["mixture"], dict):
-        return Substance.mixture({str(smiles): part for smiles, part in value["mixture"].items()})
+        return Substance.mixture({str(smiles): _fraction(part) for smiles, part in value["mixture"].items()})
     if value.keys() == {"solute", "solvent"} and all(isinstance(part, str) for part in value.values()):
         return Substance.solution(value["solute"], value["solvent"])
     wrong = next((key for key in value if key not in {"mixture", "solute", "solvent"}), None)
     hint = "" if wrong is None else did_you_mean(str(wrong), ("mixture", "solute", "solvent"))
     raise InputError(f"{value!r} is not a substance{hint}; {_FORMS}")
+
+
+def _fraction(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
+        raise InputError(
+            f"mole_fraction: {value!r} is not allowed; give a number above 0 and at most 1, such as 0.5"
+        )
+    return float(value)
 
 
 def _listed(value: Any) -> Any:
@@ -97,8 +106,17 @@ class PropertyEntry(Model):
     property: _Names
     substance: _Names
     state: _Names
-    target: AnyQuantity | None = None
+    target: Target | None = None
     reference: AnyQuantity | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keys_and_values(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            raise InputError(
+                f"{value!r} is not allowed; give 'property: {value}', and its substance and state"
+            )
+        return value
 
     @field_validator("target", "reference", mode="before")
     @classmethod
@@ -127,7 +145,7 @@ class DataSetEntry(Model):
     model_config = ConfigDict(title="data_set")
 
     file: str
-    target: AnyQuantity | None = None
+    target: Target | None = None
 
     @model_validator(mode="after")
     def _of_every_unit(self) -> DataSetEntry:
@@ -182,3 +200,10 @@ class CalculationFile(Model):
     settings: SimulationSettings = Field(default_factory=SimulationSettings)
     limits: Limits = Field(default_factory=Limits)
     backend: dict[str, Any] | None = None
+
+    @field_validator("properties", mode="before")
+    @classmethod
+    def _a_list(cls, value: Any) -> Any:
+        if not isinstance(value, list | tuple):
+            raise InputError("properties: they are no list; begin each of them with '- '")
+        return value

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
 
 from protocols.calculations.calculation import Calculation
+from protocols.campaign import Campaign, share_of_workers
 from protocols.dynamics.plans import roundings_of
 from protocols.dynamics.simulation import OpenMMSimulation
 from protocols.dynamics.slab import OpenMMSlabSimulation
 from protocols.dynamics.transport import OpenMMTransportSimulation
 from protocols.graphs.protocol import Protocol, upstream_first
+from protocols.purpose import purpose_of
 from protocols.quantities import ratio
+from protocols.running.workers import pool_for_simulations
 from protocols.systems.coordinates import BuildCoordinatesPackmol
 from protocols.systems.given import TakeCoordinates
 from protocols.systems.topology import Molecule
+from workflow_backends.errors import PlatformUnavailableError
 from workflow_backends.layout import measure_layouts
 from workflow_backends.machine import available_cpus
 from workflow_backends.platforms import select_platform
@@ -51,7 +56,9 @@ class Plan:
     protocols, protocols_unshared
         How many there are, and how many there would be if nothing were shared.
     simulations, simulations_unshared
-        Those of them that are simulations.
+        Those of them that are simulations; minimisations are none.
+    purposes
+        How many of the simulations are for equilibration, and how many for production.
     simulated_ns
         In all simulations together.
     workers
@@ -73,6 +80,7 @@ class Plan:
     protocols_unshared: int
     simulations: int
     simulations_unshared: int
+    purposes: dict[str, int]
     simulated_ns: float
     workers: str
     ns_per_day: float | None
@@ -87,13 +95,15 @@ class Plan:
     def __str__(self) -> str:
         shared = self.simulations_unshared - self.simulations
         speed = "" if self.ns_per_day is None else f"; one worker makes {self.ns_per_day:.3g} ns/day"
-        first = " for the first round" if self.targets else ""
+        first = " in the first round" if self.targets else ""
         time = "not measured" if self.seconds is None else f"about {_duration(self.seconds)}{first}"
+        purposes = ", ".join(f"{number} of {purpose}" for purpose, number in self.purposes.items())
         lines = [
             f"properties   {len(self.properties)}, {self.targets} of them with a target",
             *(f"             {text}" for text in self.properties),
             *(f"defaults     {text}" for text in self.own_defaults),
-            f"simulations  {self.simulations}, {self.simulated_ns:.3g} ns; sharing saves {shared} more",
+            f"simulations  {self.simulations}{first}: {purposes}; {self.simulated_ns:.3g} ns in all; "
+            f"sharing saves {shared} more",
             f"protocols    {self.protocols}; sharing saves {self.protocols_unshared - self.protocols} more",
             f"workers      {self.workers}{speed}",
             f"time         {time}",
@@ -112,20 +122,19 @@ def plan_of(calculation: Calculation, *, measure: bool = True) -> Plan:
         That has been read.
     measure
         Whether to run boxes of water for a few seconds, on which the estimate of the time rests.
-
-    Raises
-    ------
-    WorkflowBackendError
-        The platform that the workers would use does not work here.
     """
-    ends = [
-        item.workflow(calculation.force_field, calculation.settings).result for item in calculation.properties
+    campaigns = [
+        Campaign(item, calculation.force_field, calculation.settings, calculation.limits, directory=None)
+        for item in calculation.properties
     ]
+    largest = max(_atoms(runs[0]) for campaign in campaigns for runs in campaign.workflow.simulations)
+    workers, number, resources = _workers(calculation, largest)
+    share = share_of_workers(number, campaigns)
+    ends = [campaign.next_workflow(share).result for campaign in campaigns]
     together = upstream_first(ends)
     apart = [each for end in ends for each in upstream_first([end])]
     simulations = _simulations(together)
     atoms = {each.identity: _atoms(each) for each in simulations}
-    workers, number, resources = _workers(calculation, max(atoms.values()))
     speed = _measured(resources, number, max(atoms.values())) if measure else None
     targets = sum(item.target is not None for item in calculation.properties)
     return Plan(
@@ -140,18 +149,24 @@ def plan_of(calculation: Calculation, *, measure: bool = True) -> Plan:
         protocols_unshared=len(apart),
         simulations=len(simulations),
         simulations_unshared=len(_simulations(apart)),
+        purposes=dict(Counter(map(_purpose, simulations))),
         simulated_ns=sum(map(_simulated_ns, simulations)),
         workers=workers,
         ns_per_day=speed,
         seconds=None if speed is None else _days(simulations, atoms, number) / speed * 86400,
         bytes_on_disk=_BYTES_A_PROTOCOL * len(together)
         + sum(_bytes(s, atoms[s.identity]) for s in simulations),
-        notes=(*roundings_of(simulations), *_notes(calculation, targets, measured=measure)),
+        notes=(*roundings_of(simulations), *_notes(calculation, targets, measured=speed is not None)),
     )
 
 
 def _simulations(protocols: Iterable[Protocol]) -> list[Simulation]:
     return [each for each in protocols if isinstance(each, OpenMMSimulation | OpenMMTransportSimulation)]
+
+
+def _purpose(simulation: Simulation) -> str:
+    upstream = [each.label for each in simulation.upstream]
+    return purpose_of(upstream, continues=bool(getattr(simulation, "continues", False)))
 
 
 def _atoms(simulation: Simulation) -> int:
@@ -208,15 +223,20 @@ def _workers(calculation: Calculation, atoms: int) -> tuple[str, int, ComputeRes
         best = measure_layouts(max(atoms, _LEAST_ATOMS))[0]
         words = f"{best.number_of_workers} x {best.resources_per_worker}, the fastest here"
         return words, best.number_of_workers, best.resources_per_worker
-    pools = calculation.make_backend().pools.values()
-    pool = max(pools, key=lambda pool: (pool.resources.number_of_gpus, pool.number_of_workers))
+    pool = pool_for_simulations(calculation.make_backend())
     return f"{pool.number_of_workers} x {pool.resources}", pool.number_of_workers, pool.resources
 
 
 def _measured(resources: ComputeResources, workers: int, atoms: int) -> float | None:
-    """Return the ns/day of one worker while as many run as there are, as far as this machine has room."""
+    """Return the ns/day of one worker while as many run as there are, as far as this machine has room.
+
+    None where it lacks the platform, which the nodes of a cluster may have.
+    """
     room = 1 if resources.number_of_gpus else available_cpus() // resources.number_of_threads
-    choices = [select_platform(resources)] * max(1, min(workers, room))
+    try:
+        choices = [select_platform(resources)] * max(1, min(workers, room))
+    except PlatformUnavailableError:
+        return None
     found = measure_speed(choices, max(atoms, _LEAST_ATOMS) // _ATOMS_OF_WATER)
     return None if isinstance(found, str) else sum(found) / len(found)
 

@@ -82,7 +82,8 @@ class Problems:
             for inside, message in error.problems or (((), str(error)),):
                 self._note((*place, *inside), message)
         except WorkflowBackendError as error:
-            self._note(*self._of_backend(place, str(error)))
+            problem = self.of_backend(str(error), place)
+            self._found[problem] = None
 
     def add(self, message: str, line: int | None = None) -> None:
         """Note a problem of the file as a whole, or of a line."""
@@ -96,19 +97,26 @@ class Problems:
         if self._found:
             raise CalculationFileError(tuple(sorted(self._found, key=lambda problem: problem.line or 0)))
 
-    def _note(self, place: Location, message: str) -> None:
-        place, message = self._sharpened(self._known(place), message)
-        key = ".".join(part for part in place if isinstance(part, str))
-        self._found[Problem(self._file, self._lines.get(place), key, message)] = None
-
-    def _of_backend(self, place: Location, message: str) -> tuple[Location, str]:
-        """Take the key that a message of a backend names for the last part of the way."""
+    def of_backend(self, message: str, place: Location = ("backend",)) -> Problem:
+        """Return a problem at the key, or at one of the keys, with which the message of a backend begins."""
         message = re.sub(r"^backend of type '[^']*': ", "", message)
-        named = re.match(r"'?(\w+)'?(: | is )", message)
-        if named is None or (*place, named[1]) not in self._lines:
-            return place, message
-        rest = message[named.end() :]
-        return (*place, named[1]), f"is {rest}" if named[2] == " is " else rest
+        named = re.match(r"([\w.]+(?: x \w+)*): ", message)
+        if named is None:
+            return self._problem(place, message)
+        names = re.findall(r"\w+", named[1])
+        inside = {tuple(map(str, known)): known for known in self._lines if known[: len(place)] == place}
+        ways = [(*place, *names), *(way for name in names for way in inside if way[-1] == name)]
+        found = next((inside[way] for way in ways if way in inside), None)
+        return (
+            self._problem(place, message) if found is None else self._problem(found, message[named.end() :])
+        )
+
+    def _note(self, place: Location, message: str) -> None:
+        self._found[self._problem(*self._sharpened(self._known(place), message))] = None
+
+    def _problem(self, place: Location, message: str) -> Problem:
+        key = ".".join(part for part in place if isinstance(part, str))
+        return Problem(self._file, self._lines.get(place), key, message)
 
     def _known(self, place: Location) -> Location:
         """Return as much of the way as is in the file."""
@@ -120,6 +128,8 @@ class Problems:
         """Take the field with which a message begins for the last part of the way, where it is one."""
         name, colon, rest = message.partition(": ")
         parts = tuple(name.split("."))
+        if colon and tuple(map(str, place))[-len(parts) :] == parts:
+            return place, rest
         ours = tuple(part for part in place if isinstance(part, str))
         if colon and ours[-len(parts) :] == parts:
             return place, rest

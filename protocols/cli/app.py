@@ -14,7 +14,7 @@ __all__ = ["app"]
 app = typer.Typer(
     name="estimate-properties",
     help="Estimate physical properties of liquids by simulation, from one YAML file.",
-    epilog="Example: estimate-properties run water.yaml",
+    epilog="Example: estimate-properties check water.yaml, then estimate-properties run water.yaml",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -22,7 +22,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-_File = Annotated[Path, typer.Argument(metavar="FILE.yaml", help="The calculation.")]
+_File = Annotated[Path, typer.Argument(metavar="FILE.yaml", help="What to compute, and where.")]
 _Run = Annotated[Path, typer.Argument(metavar="DIR", help="The directory of a run.")]
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
@@ -43,7 +43,10 @@ def _options(
     """Say nothing: the help is that of the application."""
 
 
-@app.command(epilog="Example: estimate-properties run water.yaml --directory water")
+@app.command(
+    epilog="Exit codes: 0 all converged, 1 one failed, 2 wrong input, 3 one did not converge, 4 cannot run, "
+    "130 stopped. Example: estimate-properties run water.yaml --directory water"
+)
 def run(
     file: _File,
     directory: Annotated[
@@ -52,7 +55,7 @@ def run(
     ] = None,
     json: _Json = False,
 ) -> None:
-    """Run a calculation; a second time, it goes on."""
+    """Run a calculation, or go on with it."""
     from protocols.cli.running import run_file  # noqa: PLC0415
 
     run_file(file, directory, as_json=json)
@@ -61,10 +64,10 @@ def run(
 @app.command(epilog="Example: estimate-properties check water.yaml")
 def check(
     file: _File,
-    speed: Annotated[bool, typer.Option(help="Measure this machine to estimate the time.")] = True,
+    speed: Annotated[bool, typer.Option(help="Measure for some seconds, to tell the time.")] = True,
     json: _Json = False,
 ) -> None:
-    """Check a calculation and show its plan; runs nothing."""
+    """Check a calculation and show its plan; run nothing."""
     from protocols.cli.checking import check_file  # noqa: PLC0415
 
     check_file(file, speed=speed, as_json=json)
@@ -73,7 +76,7 @@ def check(
 @app.command(epilog="Example: estimate-properties status water --watch")
 def status(
     directory: _Run,
-    everything: Annotated[bool, typer.Option("--all", help="List finished and waiting steps too.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="List all protocols.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Show it until the run ends, or Ctrl-C.")] = False,
     json: _Json = False,
 ) -> None:
@@ -95,7 +98,7 @@ def resume(directory: _Run, json: _Json = False) -> None:
 def report(
     directory: _Run,
     output: Annotated[
-        Path | None, typer.Option(metavar="FILE.html", help="Where to.  [default: report.html in DIR]")
+        Path | None, typer.Option(metavar="FILE.html", help="The page.  [default: report.html in DIR]")
     ] = None,
     json: _Json = False,
 ) -> None:
@@ -107,7 +110,7 @@ def report(
 
 @app.command(epilog="Example: estimate-properties script water.yaml")
 def script(file: _File, json: _Json = False) -> None:
-    """Print the job script for the scheduler; submits nothing."""
+    """Print the job script for the scheduler; submit nothing."""
     from protocols.cli.checking import show_script  # noqa: PLC0415
 
     show_script(file, as_json=json)
@@ -125,7 +128,8 @@ def schema() -> None:
 def doctor(
     speed: Annotated[bool, typer.Option(help="Measure how fast each platform is.")] = True,
     require: Annotated[
-        list[str] | None, typer.Option(metavar="PLATFORM", help="Exit with 1 unless it works.")
+        list[str] | None,
+        typer.Option(metavar="PLATFORM", help="Exit with 1 unless it works; may be repeated."),
     ] = None,
     json: _Json = False,
 ) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from protocols.calculations.calculation import read_calculation
+from protocols.calculations.kept import check_directory
 from protocols.calculations.plan import plan_of
 from protocols.calculations.schema import calculation_schema
 from protocols.cli.exits import reporting, say
-from protocols.errors import InputError
+from protocols.errors import InputError, ProtocolsError
 
 __all__ = ["check_file", "show_schema", "show_script"]
 
@@ -16,7 +18,13 @@ __all__ = ["check_file", "show_schema", "show_script"]
 def check_file(file: Path, *, speed: bool, as_json: bool) -> None:
     """Print what a calculation would do."""
     with reporting(as_json=as_json):
-        plan = plan_of(read_calculation(file), measure=speed)
+        calculation = read_calculation(file)
+        calculation.check_backend()
+        plan = plan_of(calculation, measure=speed)
+        try:
+            check_directory(calculation, Path(file.stem))
+        except ProtocolsError as error:
+            plan = replace(plan, notes=(*plan.notes, f"run would refuse: {error}"))
         say(f"{file} is fine.\n{plan}", plan.as_data(), as_json=as_json)
 
 

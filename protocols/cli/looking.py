@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from protocols.calculations.calculation import kept_calculation
+from protocols.calculations.kept import kept_calculation
 from protocols.cli.exits import Exit, reporting, say
 from protocols.errors import InputError
 from protocols.progress import describe_summary

@@ -8,13 +8,12 @@ from pathlib import Path
 import typer
 
 from protocols.analysis.statistics import Status
-from protocols.calculations.calculation import Calculation, kept_calculation, read_calculation
+from protocols.calculations.calculation import Calculation, read_calculation
+from protocols.calculations.kept import check_directory, keep_calculation, kept_calculation
 from protocols.cli.exits import Exit, reporting, say
-from protocols.errors import DirectoryLockedError
 from protocols.estimate import estimate
 from protocols.export import result_record
 from protocols.result import PropertyResult
-from protocols.status import run_status
 
 __all__ = ["resume_run", "run_file"]
 
@@ -24,8 +23,7 @@ def run_file(file: Path, directory: Path | None, *, as_json: bool) -> None:
     home = Path(file.stem) if directory is None else directory
     with reporting(as_json=as_json, after_interruption=_how_to_resume(home)):
         calculation = read_calculation(file)
-        _check_free(home)
-        calculation.keep(home)
+        check_directory(calculation, home)
         _run(calculation, home, as_json=as_json)
 
 
@@ -39,15 +37,9 @@ def _how_to_resume(home: Path) -> str:
     return f"Nothing is lost; go on with: estimate-properties resume {home}"
 
 
-def _check_free(home: Path) -> None:
-    """Refuse a directory in which a run is under way, whose calculation must stay as it is."""
-    holder = run_status(home).holder if (home / "protocols.jsonl").exists() else None
-    if holder is not None:
-        raise DirectoryLockedError(f"{home}: a run is under way there, driven by {holder}; wait, or stop it")
-
-
 def _run(calculation: Calculation, home: Path, *, as_json: bool) -> None:
-    with calculation.make_backend() as backend:
+    with calculation.started_backend() as backend:
+        keep_calculation(calculation, home)
         results = estimate(
             calculation.properties,
             calculation.force_field,

@@ -17,13 +17,13 @@ from protocols.data_sets.measurement import DataSet, Measurement
 from protocols.data_sets.thermoml import read_thermoml
 from protocols.data_sets.thermoml_writing import thermoml_text
 from protocols.errors import InputError
-from protocols.model import did_you_mean
 from protocols.paths import located
 from protocols.quantities import registry
 from protocols.running.storage import write_atomically
 from protocols.state import ThermodynamicState
 from protocols.substance import Role, Substance
 from protocols.text import json_text, parse_json
+from workflow_backends.spelling import did_you_mean
 
 __all__ = ["COLUMNS", "read_data_set", "write_data_set"]
 

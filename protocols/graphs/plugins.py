@@ -14,6 +14,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
 from protocols.errors import InputError
+from workflow_backends.spelling import did_you_mean
 
 if TYPE_CHECKING:
     from protocols.graphs.protocol import Protocol
@@ -132,9 +133,10 @@ def _plugged_in(name: str, base: type[Any]) -> Any:
     registered = entry_points(group=ENTRY_POINT_GROUP)
     places = {entry.value: entry for entry in registered if entry.name == name}
     if not places:
-        known = ", ".join(sorted({*shipped_classes(base), *(entry.name for entry in registered)}))
+        known = sorted({*shipped_classes(base), *(entry.name for entry in registered)})
         raise InputError(
-            f"type: {name!r} is not known; known are {known}, and any class as 'package.module:Class'"
+            f"type: {name!r} is not known{did_you_mean(name, known)}; known are {', '.join(known)}, and any "
+            "class as 'package.module:Class'"
         )
     if len(places) > 1:
         raise InputError(

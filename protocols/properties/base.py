@@ -15,7 +15,7 @@ from protocols.dynamics.transport import OpenMMTransportSimulation
 from protocols.errors import InputError
 from protocols.graphs.protocol import Protocol
 from protocols.model import Model
-from protocols.quantities import AnyQuantity, Quantity, describe_quantity, registry
+from protocols.quantities import Quantity, Target, describe_quantity, registry
 from protocols.settings import SimulationSettings
 from protocols.state import ThermodynamicState
 from protocols.substance import Substance
@@ -90,7 +90,7 @@ class Property(Model, ABC):
 
     substance: Substance
     state: ThermodynamicState
-    target: AnyQuantity | None = None
+    target: Target | None = None
 
     def __init__(
         self, substance: Substance, state: ThermodynamicState, target: object | None = None, **own: object

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from protocols.errors import InputError
-from protocols.model import did_you_mean
 from protocols.properties.base import Property
 from protocols.properties.compressibility import IsothermalCompressibility
 from protocols.properties.density import Density
@@ -17,6 +16,7 @@ from protocols.properties.surface_tension import SurfaceTension
 from protocols.properties.thermal_expansion import ThermalExpansion
 from protocols.properties.vaporization import EnthalpyOfVaporization
 from protocols.properties.viscosity import ShearViscosity
+from workflow_backends.spelling import did_you_mean
 
 __all__ = ["PROPERTIES", "find_property"]
 

@@ -89,7 +89,7 @@ class SolvationFreeEnergy(Property):
         if [component.count for component in self.substance.solutes] != [1]:
             raise InputError(
                 f"substance: {self.substance} is not allowed; a solvation free energy needs one molecule of "
-                "one solute, such as Substance.solution(solute='C', solvent='O')"
+                "one solute, such as a solute C in a solvent O"
             )
         [solute] = self.substance.solutes
         if net_charge(solute.smiles) != 0:

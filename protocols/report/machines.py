@@ -8,6 +8,7 @@ from typing import Any
 
 from protocols.dynamics.plans import FramePlan, SegmentPlan
 from protocols.errors import InputError
+from protocols.purpose import purpose_of
 from protocols.quantities import describe_quantity, quantity
 from protocols.report.reading import FinishedProtocol, RunReading
 from protocols.settings import DynamicsSettings, TransportSettings
@@ -16,7 +17,7 @@ __all__ = ["machines_of", "runs_of"]
 
 
 def runs_of(run: RunReading, label: str) -> list[dict[str, Any]]:
-    """Return the finished simulations upstream of a protocol, as rows of a table."""
+    """Return the finished minimisations and simulations upstream of a protocol, as rows of a table."""
     return [_row(run, each) for each in run.upstream_first(label) if "platform" in each.outputs]
 
 
@@ -25,6 +26,7 @@ def _row(run: RunReading, protocol: FinishedProtocol) -> dict[str, Any]:
     speed = outputs.get("ns_per_day")
     return {
         "label": protocol.label,
+        "simulates": "ns_per_day" in outputs,
         "what": _what(run, protocol),
         "time": _simulated(protocol),
         "seed": protocol.inputs.get("seed", ""),
@@ -38,14 +40,14 @@ def _row(run: RunReading, protocol: FinishedProtocol) -> dict[str, Any]:
 
 
 def _what(run: RunReading, protocol: FinishedProtocol) -> str:
-    """Say what a simulation is for: one that starts from another simulation's state is production."""
+    """Say what a minimisation or a simulation is for."""
     if protocol.kind.endswith("Minimisation"):
         return "minimisation"
+    if not protocol.kind.endswith("Simulation"):  # of a plugin
+        return "simulation"
     status = run.protocol(protocol.label)
-    after = status is not None and any("Simulation-" in each for each in status.upstream)
-    if not after:
-        return "equilibration" if "state" in protocol.inputs else "simulation"
-    return "production, goes on" if protocol.inputs.get("continues") else "production"
+    upstream = status.upstream if status is not None else ()
+    return purpose_of(upstream, continues=bool(protocol.inputs.get("continues")))
 
 
 def _simulated(protocol: FinishedProtocol) -> str:

@@ -17,7 +17,14 @@ from workflow_backends.errors import InputFailedError
 from workflow_backends.machine import available_cpus
 from workflow_backends.resources import ComputeResources
 
-__all__ = ["BackendWorkers", "CallersThread", "InProcessWorkers", "Upstream", "Workers"]
+__all__ = [
+    "BackendWorkers",
+    "CallersThread",
+    "InProcessWorkers",
+    "Upstream",
+    "Workers",
+    "pool_for_simulations",
+]
 
 _Future = concurrent.futures.Future[SimpleNamespace]
 Upstream = Mapping[str, Model | _Future]
@@ -60,8 +67,7 @@ class BackendWorkers(Workers):
 
     def __init__(self, backend: CalculationBackend) -> None:
         self._backend = backend
-        pools = sorted(backend.pools.values(), key=_size)
-        self._smallest, self._largest = pools[0], pools[-1]
+        self._smallest, self._largest = min(backend.pools.values(), key=_size), pool_for_simulations(backend)
         self.number_for_simulations = self._largest.number_of_workers
 
     @property
@@ -85,6 +91,11 @@ class BackendWorkers(Workers):
 
     def close(self) -> None:
         """Do nothing: the backend is its owner's to stop."""
+
+
+def pool_for_simulations(backend: CalculationBackend) -> Pool:
+    """Return the largest pool of a backend, of equal ones the last."""
+    return sorted(backend.pools.values(), key=_size)[-1]
 
 
 def _size(pool: Pool) -> tuple[int, int]:

@@ -22,6 +22,7 @@ from protocols.settings import InteractionSettings
 from protocols.systems.interactions import CONSTRAINTS, md_value, set_interactions
 from protocols.systems.sources import Parameterised, ParameterSource
 from protocols.systems.topology import Molecule, box_topology
+from workflow_backends.spelling import did_you_mean
 
 __all__ = ["ForceFieldFile", "OpenMMForceField"]
 
@@ -202,7 +203,11 @@ def _find(name: str, first: list[Path]) -> Path:
         if (place / Path(name).expanduser()).is_file():
             return (place / Path(name).expanduser()).resolve()
     looked = ", ".join(str(place) for place in places) if not Path(name).is_absolute() else "that path"
-    raise InputError(f"force_field: no file {name!r}; looked in {looked}")
+    stems = sorted({file.stem for place in places if place.is_dir() for file in place.glob("*.xml")})
+    hint = (
+        did_you_mean(name.removesuffix(".xml"), stems).replace("' or '", ".xml' or '").replace("'?", ".xml'?")
+    )
+    raise InputError(f"force_field: no file {name!r}{hint}; looked in {looked}")
 
 
 def _parse(name: str, path: Path) -> ET.Element:

@@ -182,7 +182,7 @@ async def test_the_asynchronous_twin_yields_every_result(tmp_path, backend, with
     [
         ({"properties": [WATER]}, "force_field: argon.xml does not cover O"),
         ({"settings": SimulationSettings(number_of_molecules=20)},
-         "cutoff: 0.9 nm is not allowed for 20 molecules"),
+         "number_of_molecules: 20 is not allowed; 20 molecules at 0.95 g/mL fill a box of 1.12 nm"),
         ({"settings": SimulationSettings(initial_densities={"[Kr]": "2 g/mL"})},
          "initial_densities: [Kr] is in no property's substance; in them are [Ar]"),
         ({"properties": ARGON},

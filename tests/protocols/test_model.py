@@ -18,7 +18,7 @@ class Example(Model):
     [
         ({"numbers": (1,)}, r"numbers: \(1,\) is not allowed; it must have at least 2 items"),
         ({"name": "x"}, "name: 'x' is not allowed; it must have at least 3 characters"),
-        ({"share": 3}, "share: 3 is not allowed; it must be less than or equal to 1"),
+        ({"share": 3}, "share: 3 is not allowed; it must be at most 1"),
         (
             {"shade": 3},
             r"shade: not an input of Example \(did you mean 'share'\?\); its inputs are numbers, name, share",

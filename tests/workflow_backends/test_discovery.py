@@ -103,9 +103,9 @@ def test_a_backend_of_another_package_is_found(install: Install) -> None:
     install("their_package", {"theirs": "TheirBackend"}, _THEIRS)
     backend: Any = backend_from_config({"type": "theirs", "host": "here", "number_of_workers": 2, "ratio": 1})
     assert (backend.given, backend.number_of_workers) == (("here", 80, 1.0, False), 2)
-    with pytest.raises(InvalidConfigurationError, match="host is missing"):
+    with pytest.raises(InvalidConfigurationError, match="host: missing"):
         backend_from_config({"type": "theirs"})
-    with pytest.raises(InvalidConfigurationError, match="'theirs' is not known") as caught:
+    with pytest.raises(InvalidConfigurationError, match="theirs: not known; ") as caught:
         backend_from_config({"type": "theirs", "host": "h", "theirs": 1})
     assert "known are number_of_workers, resources_per_worker, pools, workers_per_gpu, host" in str(
         caught.value
@@ -137,18 +137,22 @@ def test_a_package_that_cannot_be_used_is_named_with_the_reason(install: Install
     ("config", "message"),
     [
         ([], r"backend: \[\] is not allowed; give a mapping with a type"),
-        ({}, "type: None is not known; known are celery, dask-local, .*multiprocessing, .*parsl-slurm"),
-        ({"type": "parsl-slrum"}, "type: 'parsl-slrum' is not known; known are .*parsl-slurm"),
+        ({}, "type: missing; known are celery, dask-local, .*multiprocessing, .*parsl-slurm"),
+        (
+            {"type": "parsl-slrum"},
+            r"type: 'parsl-slrum' is not known \(did you mean 'parsl-slurm'\?\); known are .*parsl-slurm",
+        ),
         (
             {"number_of_worker": 2},
-            "backend of type 'multiprocessing': 'number_of_worker' is not known; known are number_of",
+            "backend of type 'multiprocessing': number_of_worker: not known "
+            r"\(did you mean 'number_of_workers'\?\); known are number_of",
         ),
-        ({"number_of_workers": "2"}, "number_of_workers: '2' is not allowed; .*valid integer"),
+        ({"number_of_workers": "2"}, "number_of_workers: '2' is not allowed; give a whole number"),
         ({"number_of_workers": True}, "number_of_workers: True is not allowed"),
         ({"resources_per_worker": 2}, "resources_per_worker: 2 is not allowed; give a mapping of number_of_"),
         (
             {"resources_per_worker": {"threads": 2}},
-            "'threads' is not known; known are number_of_threads, .*plat",
+            r"resources_per_worker.threads: not known \(did you mean 'number_of_threads'\?\); known .*plat",
         ),
         (
             {"resources_per_worker": {"number_of_threads": 0}},

@@ -83,6 +83,12 @@ class CeleryBackend(LocalBackend):
         if queue_name is not None:  # its workers are not ours to end
             self.cannot = frozenset({Capability.pools, Capability.end_with_script})
 
+    def check(self) -> None:
+        """Raise InvalidResourcesError or PlatformUnavailableError where `start` would; starts nothing."""
+        _require_celery()
+        if self._queue is None:
+            super().check()
+
     def _start_engine(self, pools: Mapping[str, Pool]) -> Engine:
         _require_celery()
         if self._queue is None:

@@ -23,7 +23,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--queue", required=True, help="the queue_name of the CeleryBackend")
     parser.add_argument("--workers", type=int, default=1, help="how many tasks run at once (default 1)")
     parser.add_argument("--prefix", help=argparse.SUPPRESS)
-    parser.add_argument("--allow-unauthenticated-broker", action="store_true")
+    parser.add_argument(
+        "--allow-unauthenticated-broker",
+        action="store_true",
+        help="take a broker on another machine that asks for no password",
+    )
     given = parser.parse_args(arguments)
     broker = Broker(None, allow_unauthenticated=given.allow_unauthenticated_broker)
     os.environ.pop(BROKER_VARIABLE)  # no task needs it

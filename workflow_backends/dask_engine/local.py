@@ -54,6 +54,11 @@ class DaskLocalBackend(LocalBackend):
         engine = self._engine
         return engine.client.dashboard_link if self._dashboard and isinstance(engine, _LocalEngine) else None
 
+    def check(self) -> None:
+        """Raise InvalidResourcesError or PlatformUnavailableError where `start` would; starts nothing."""
+        require_dask()
+        super().check()
+
     def _make_engine(
         self, directory: Path, pools: Mapping[str, Pool], environments: Mapping[str, Mapping[str, str]]
     ) -> OwnedEngine:

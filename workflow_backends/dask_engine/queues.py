@@ -134,9 +134,14 @@ class DaskQueueBackend(CalculationBackend):
         job = Job(run, stem, str(Path.cwd()), environment, command)
         return type(self)._render(self._jobs.request, job)
 
-    def _start_engine(self, pools: Mapping[str, Pool]) -> Engine:  # noqa: ARG002  # there is one
+    def check(self) -> None:
+        """Raise InvalidResourcesError where `start` would; starts nothing and asks no scheduler."""
         require_dask("dask_jobqueue")
         require_dask("cryptography")
+        self._address()
+
+    def _start_engine(self, pools: Mapping[str, Pool]) -> Engine:  # noqa: ARG002  # there is one
+        self.check()
         from workflow_backends.dask_engine.jobs import JobRun  # noqa: PLC0415
 
         address = self._address()

@@ -179,6 +179,10 @@ class ParslQueueBackend(CalculationBackend):
     ) -> str:
         return self._render(request, Job(run, stem, str(self._work_directory()), environment, command))
 
+    def check(self) -> None:
+        """Raise InvalidResourcesError where `start` would; starts nothing and asks no scheduler."""
+        worker_address(self._interface)
+
     def _start_engine(self, pools: Mapping[str, Pool]) -> Engine:  # noqa: ARG002  # there is one
         address = self._address()
         run = uuid.uuid4().hex[:10]

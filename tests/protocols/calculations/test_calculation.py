@@ -1,13 +1,15 @@
+import re
 from pathlib import Path
 
 import pytest
 
-from protocols.calculations.calculation import kept_calculation, read_calculation
+from protocols.calculations.calculation import read_calculation
 from protocols.calculations.plan import plan_of
 from protocols.calculations.problems import CalculationFileError
-from protocols.errors import InputError
 from protocols.properties.density import Density
 from protocols.substance import Substance
+from workflow_backends.errors import PlatformUnavailableError
+from workflow_backends.machine import available_cpus
 
 _GOOD = """\
 force_field: tip3p.xml
@@ -103,16 +105,6 @@ def test_a_data_set_joins_the_properties_and_gives_references(tmp_path):
     assert {str(item.target) for item in read.properties} == {"0.2 percent"}
 
 
-def test_what_is_kept_reads_back_from_elsewhere(tmp_path):
-    (tmp_path / "old").mkdir()
-    read = read_calculation(_write(tmp_path / "old"))
-    read.keep(tmp_path / "run")
-    assert kept_calculation(tmp_path / "run").properties == read.properties
-    assert (tmp_path / "run" / "calculation.yaml").read_text(encoding="utf-8") == _GOOD
-    with pytest.raises(InputError, match="holds no run of the command line"):
-        kept_calculation(tmp_path)
-
-
 # What people get wrong, and what they are told: the line, the key, the value, what is allowed.
 _BROKEN = {
     "a misspelt key": (
@@ -125,7 +117,7 @@ _BROKEN = {
     ),
     "a force field that is nowhere": (
         [("tip3p.xml", "tip3.xml")],
-        "1: force_field: no file 'tip3.xml'; looked in ",
+        "1: force_field: no file 'tip3.xml' (did you mean 'tip3p.xml' or 'tip3pfb.xml'?); looked in ",
     ),
     "a file of a force field that is missing": (
         [("tip3p.xml", "{type: AmberFiles, prmtop: a.prmtop}")],
@@ -162,8 +154,126 @@ _BROKEN = {
     ),
     "a unit that does not exist": (
         [("1 atm", "1 atmo")],
-        "5: states.room.pressure: '1 atmo' is not a quantity: 'atmo' is not defined in the unit registry; "
-        "give a pressure such as '1 atm'",
+        "5: states.room.pressure: '1 atmo' is not a quantity: the unit 'atmo' is not known; did you mean "
+        "'1 atm'?",
+    ),
+    "Celsius as the coulomb": (
+        [("298.15 K", "25 C")],
+        "5: states.room.temperature: 25 C is an electric charge; did you mean '25 degC' or '25 K'?",
+    ),
+    "Kelvin in small letters": (
+        [("298.15 K", "298.15 k")],
+        "5: states.room.temperature: 298.15 k is a quantity in k; did you mean '298.15 K'?",
+    ),
+    "Fahrenheit as the farad": (
+        [("298.15 K", "77 F")],
+        "5: states.room.temperature: 77 F is a quantity in F; did you mean '77 degF'?",
+    ),
+    "a negative temperature": (
+        [("298.15 K", "-5 K")],
+        "5: states.room.temperature: -5 K is not allowed; it must be more than 0 K",
+    ),
+    "a state in one line": (
+        [("{temperature: 298.15 K, pressure: 1 atm}", "298.15 K, 1 atm")],
+        "5: states.room: '298.15 K, 1 atm' is not allowed; it must have keys and values, each as ",
+    ),
+    "a state's key misspelt": (
+        [("pressure: 1", "presure: 1")],
+        "5: states.room.presure: not an input of ThermodynamicState (did you mean 'pressure'?); ",
+    ),
+    "substances as a list": (
+        [("  water: O", "  - water: O")],
+        "2: substances: [{'water': 'O'}] is not allowed; it must have keys and values, each as 'key: value'",
+    ),
+    "a name that is none of ours": (
+        [("water: O", "water: watr")],
+        "3: substances.water: smiles: 'watr' does not parse (did you mean 'water'?); give one such as ",
+    ),
+    "a carbon of five bonds": (
+        [("water: O", "water: C(C)(C)(C)(C)C")],
+        "3: substances.water: smiles: 'C(C)(C)(C)(C)C' is no possible molecule: Explicit valence for atom ",
+    ),
+    "a salt": (
+        [("water: O", "water: '[Na+].[Cl-]'")],
+        "3: substances.water: smiles: '[Na+].[Cl-]' holds several molecules; give each as a component of ",
+    ),
+    "mole fractions in per cent": (
+        [("water: O", "water: {mixture: {O: 50 %, CO: 50 %}}")],
+        "3: substances.water: mole_fraction: '50 %' is not allowed; give a number above 0 and at most 1, ",
+    ),
+    "a mixture that is not called so": (
+        [("water: O", "water: {O: 0.5, CO: 0.5}")],
+        "3: substances.water: {'O': 0.5, 'CO': 0.5} is not a substance; give a SMILES such as O, a mixture: ",
+    ),
+    "a property that the substance cannot have": (
+        [("Density", "EnthalpyOfMixing")],
+        "8: properties.substance: O is not allowed; EnthalpyOfMixing needs a mixture",
+    ),
+    "a property without the keys of one": (
+        [("  - property: Density\n    substance: water\n    state: room\n    target: 0.2 %", "  - Density")],
+        "7: properties: 'Density' is not allowed; give 'property: Density', and its substance and state",
+    ),
+    "properties without a dash": (
+        [("  - property", "    property")],
+        "6: properties: they are no list; begin each of them with '- '",
+    ),
+    "a target in words": (
+        [("0.2 %", "good")],
+        "10: properties.target: 'good' is not a quantity: it must be a number and a unit; give a quantity "
+        "such as '0.2 %'",
+    ),
+    "a setting that is not under settings": (
+        [("settings:\n  production", "production")],
+        "11: production_time: belongs under settings, indented",
+    ),
+    "settings without a value": (
+        [("  production_time: 200 ps\n", "")],
+        "11: settings: an empty value is not allowed; it must have keys and values, each as 'key: value'",
+    ),
+    "a production shorter than a frame": (
+        [("200 ps", "0.1 ps")],
+        "12: settings.production_time: 0.1 ps is not allowed; it must be at least the output_interval, 0.4 ",
+    ),
+    "frames further apart than the end": (
+        [("production_time: 200 ps", "output_interval: 500 ps")],
+        "12: settings.output_interval: 500 ps is not allowed; it must be at most the equilibration_time, ",
+    ),
+    "molecules as text": (
+        [("production_time: 200 ps", "number_of_molecules: many")],
+        "12: settings.number_of_molecules: 'many' is not allowed; it must be a whole number",
+    ),
+    "a density of a thousand": (
+        [("production_time: 200 ps", "initial_density: 950 g/mL")],
+        "12: settings.initial_density: 950 g/mL is not allowed; 256 molecules at 950 g/mL fill a box of ",
+    ),
+    "a cutoff in amperes": (
+        [("production_time: 200 ps", "cutoff: 9 A")],
+        "12: settings.cutoff: 9 A is a quantity in A; did you mean '9 angstrom'?",
+    ),
+    "a time limit as a clock shows it": (
+        [("settings:", "limits: {time: 05:00}\nsettings:")],
+        "11: limits.time: '05:00' is not a quantity: it must be a number and a unit; give a time such as "
+        "'2 hours'",
+    ),
+    "a force field's file without its ending": (
+        [("tip3p.xml", "TIP4P-Ew")],
+        "1: force_field: no file 'TIP4P-Ew' (did you mean 'tip4pew.xml'?); looked in ",
+    ),
+    "a force field of OpenFF": (
+        [("tip3p.xml", "openff-2.1.0.offxml")],
+        "1: force_field: no file 'openff-2.1.0.offxml' (did you mean {type: SmirnoffForceField, name: ",
+    ),
+    "a force field without a type": (
+        [("tip3p.xml", "{file: tip3p.xml}")],
+        "1: force_field: type: missing; give one of ",
+    ),
+    "a quote that is not closed": (
+        [("state: room", "state: 'room")],
+        "9: not YAML: found unexpected end of stream; close the quote",
+    ),
+    "a backend without keys": (
+        [("backend:\n  type: parsl-local\n  number_of_workers: 1\n", "backend: parsl-local\n")],
+        "13: backend: 'parsl-local' is not allowed; it must have keys and values, each as 'key: value'",
     ),
     "a property that does not exist": (
         [("Density", "Densty")],
@@ -196,12 +306,12 @@ _BROKEN = {
     ),
     "a box that is too small": (
         [("production_time: 200 ps", "number_of_molecules: 50")],
-        "7: properties: cutoff: 0.9 nm is not allowed for 50 molecules at the initial density; it must be at "
-        "most half the box edge, ",
+        "12: settings.number_of_molecules: 50 is not allowed; 50 molecules at 0.95 g/mL fill a box of 1.16 "
+        "nm, and the cutoff, 0.9 nm, must be at most half of it; take more molecules or a smaller cutoff",
     ),
     "a setting without a unit": (
         [("200 ps", "200")],
-        "12: settings.production_time: 200 has no unit; give a time such as '2 fs'",
+        "12: settings.production_time: 200 has no unit; give a time such as '200 ps'",
     ),
     "a setting that is misspelt": (
         [("production_time", "production_tim")],
@@ -209,11 +319,43 @@ _BROKEN = {
     ),
     "a backend that does not exist": (
         [("parsl-local", "slurm")],
-        "14: backend.type: 'slurm' is not known; known are ",
+        "14: backend.type: 'slurm' is not known (did you mean 'dask-slurm' or 'parsl-slurm'?); known are ",
     ),
     "a backend's key that does not exist": (
         [("number_of_workers: 1", "workers: 1")],
-        "15: backend.workers: is not known; known are number_of_workers, resources_per_worker, pools, ",
+        "15: backend.workers: not known (did you mean 'number_of_workers' or 'workers_per_gpu'?); known are "
+        "number_of_workers, resources_per_worker, pools, ",
+    ),
+    "a thread's key that does not exist": (
+        [("number_of_workers: 1", "resources_per_worker: {threads: 4}")],
+        "15: backend.resources_per_worker.threads: not known (did you mean 'number_of_threads'?); known are ",
+    ),
+    "a time limit in words": (
+        [
+            ("parsl-local", "parsl-slurm"),
+            ("number_of_workers: 1", "resources_per_worker: {wallclock_time_limit: 5 hours}"),
+        ],
+        "15: backend.resources_per_worker.wallclock_time_limit: '5 hours' is not allowed; give 'HH:MM', ",
+    ),
+    "workers as text": (
+        [("number_of_workers: 1", "number_of_workers: two")],
+        "15: backend.number_of_workers: 'two' is not allowed; give a whole number",
+    ),
+    "a backend without a type": (
+        [("  type: parsl-local\n", "")],
+        "13: backend: type: missing; known are celery, ",
+    ),
+    "a short name of a force field": (
+        [("tip3p.xml", "{type: gaff}")],
+        "1: force_field.type: 'gaff' is not known (did you mean 'GaffForceField'?); known are AmberFiles, ",
+    ),
+    "a density of nothing": (
+        [("production_time: 200 ps", "initial_densities: {CO: 0.79 g/mL}")],
+        "12: settings.initial_densities: CO is in no property's substance; in them are O",
+    ),
+    "a limit below one round": (
+        [("settings:", "limits: {steps: 100}\nsettings:")],
+        "11: limits.steps: 100 is not allowed; one round of Density of O at 298.15 K, 1 atm has 200000 steps",
     ),
     "zero workers": (
         [("number_of_workers: 1", "number_of_workers: 0")],
@@ -291,6 +433,7 @@ def test_a_plan_tells_what_is_shared(tmp_path):
     )
     plan = plan_of(read_calculation(_write(tmp_path, text)), measure=False)
     assert (plan.simulations, plan.simulations_unshared) == (4, 8)
+    assert plan.purposes == {"equilibration": 2, "production": 2}
     assert plan.simulated_ns == pytest.approx(2 * 0.22)
     assert plan.seconds is None
     assert plan.bytes_on_disk > 1e5
@@ -316,3 +459,54 @@ def test_a_number_without_unit_is_one_of_a_property_without_unit(tmp_path):
     bad.write_text(f"{text}properties:\n{entry % 'Density'}")
     with pytest.raises(CalculationFileError, match="g/mL"):
         read_calculation(bad)
+
+
+def test_a_plan_has_the_replicas_that_workers_would_be_idle_without(tmp_path, monkeypatch):
+    monkeypatch.setattr("workflow_backends.local.available_cpus", lambda: 6)
+    text = _changed(("number_of_workers: 1", "number_of_workers: 6"))
+    assert plan_of(read_calculation(_write(tmp_path, text)), measure=False).simulations == 12
+    fixed = text.replace("production_time", "replicas: 2\n  production_time")
+    assert plan_of(read_calculation(_write(tmp_path, fixed)), measure=False).simulations == 4
+
+
+_TOO_MUCH = {
+    "number_of_workers": "number_of_workers: {many}",
+    "resources_per_worker.number_of_threads": "resources_per_worker: {{number_of_threads: {many}}}",
+    "pools.few.number_of_threads": "pools: {{few: [1, {{number_of_threads: {many}}}]}}",
+}
+
+
+@pytest.mark.parametrize(("key", "asked"), _TOO_MUCH.items(), ids=_TOO_MUCH)
+def test_more_than_this_machine_has_is_refused_with_the_line_that_asks_for_it(tmp_path, key, asked):
+    many = available_cpus() + 1
+    file = _write(tmp_path, _changed(("number_of_workers: 1", asked.format(many=many))))
+    read = read_calculation(file)
+    with pytest.raises(CalculationFileError) as caught:
+        read.check_backend()
+    assert str(caught.value) == (
+        f"{file}:15: backend.{key}: {many} threads were asked for, this machine has {many - 1} CPUs; ask for "
+        "fewer workers or threads"
+    )
+    with pytest.raises(CalculationFileError) as at_start, read.started_backend():
+        pass
+    assert str(at_start.value) == str(caught.value)
+
+
+def test_a_platform_that_does_not_work_is_refused_with_its_line(tmp_path):
+    file = _write(tmp_path, _changed(("number_of_workers: 1", "resources_per_worker: {platform: Abacus}")))
+    read = read_calculation(file)
+    told = re.escape(f"{file}:15: backend.resources_per_worker.platform: 'Abacus' is not available; ")
+    with pytest.raises(PlatformUnavailableError, match=told):
+        read.check_backend()
+    with pytest.raises(PlatformUnavailableError, match=told), read.started_backend():
+        pass
+
+
+def test_a_cluster_may_have_what_this_machine_lacks(tmp_path):
+    text = _changed(
+        ("parsl-local", "parsl-slurm"),
+        ("number_of_workers: 1", "resources_per_worker: {number_of_threads: 500, platform: Abacus}"),
+    )
+    read = read_calculation(_write(tmp_path, text))
+    read.check_backend()
+    assert plan_of(read, measure=True).seconds is None

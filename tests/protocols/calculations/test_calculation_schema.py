@@ -12,6 +12,7 @@ from protocols.calculations.schema import calculation_schema
 from protocols.text import parse_yaml, yaml_text
 
 _DOCS = Path(__file__).parents[3] / "docs"
+_EXAMPLE = _DOCS.parent / "examples" / "water.yaml"
 _PUBLISHED = _DOCS / "schema" / "calculation.json"
 
 
@@ -35,6 +36,10 @@ def test_the_published_schema_is_this_one():
     assert _PUBLISHED.read_text(encoding="utf-8") == _text(), f"write it anew: python {Path(__file__)}"
 
 
+def test_the_docs_show_the_example_that_ships():
+    assert _documented()[0] == _EXAMPLE.read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("text", _documented())
 def test_what_the_docs_show_is_valid(validator, text):
     validator.validate(parse_yaml(text))
@@ -50,14 +55,13 @@ def test_what_the_docs_show_is_valid(validator, text):
         ("rounds: 10", "rounds: 0"),
         ("production_time: 200 ps", "production_tim: 200 ps"),
         ("production_time: 200 ps", "production_time: 200"),
-        ("{solute: C, solvent: O}", "{solute: C}"),
-        ("water: O\n", "water: [Ar]\n"),
+        ("{solute: CCO, solvent: O}", "{solute: CCO}"),
+        ('argon: "[Ar]"', "argon: [Ar]"),
         ("  type: parsl-local\n", ""),
     ],
 )
 def test_what_is_wrong_is_not_valid(validator, before, after):
-    [text, _] = _documented()
-    assert before in text
+    text = next(block for block in _documented() if before in block)
     assert not validator.is_valid(parse_yaml(text.replace(before, after, 1)))
 
 

@@ -105,6 +105,7 @@ def test_ctrl_c_says_how_to_resume_and_resume_goes_on(tmp_path, argon):
     kept = tmp_path / "argon" / "calculation.yaml"
     kept.write_text(_ARGON.format(production="2 ps"))
     argon.unlink()
+    planned = json.loads(call("check", kept, "--no-speed", "--json").output)
     again = start(tmp_path, "resume", "argon", "--json")
     printed, errors = again.communicate(timeout=200)
     assert (again.returncode, errors) == (3, "")
@@ -118,7 +119,19 @@ def test_ctrl_c_says_how_to_resume_and_resume_goes_on(tmp_path, argon):
     assert "Density of [Ar] at 90 K, 1 bar: " in shown.output
     written = call("report", tmp_path / "argon", "--output", tmp_path / "argon.html")
     assert written.exit_code == 0
-    assert "1.401" in (tmp_path / "argon.html").read_text(encoding="utf-8")  # the reference
+    page = (tmp_path / "argon.html").read_text(encoding="utf-8")
+    assert "1.401" in page  # the reference
+    assert planned["purposes"] == {"equilibration": 1, "production": 1}
+    assert f"Its {planned['simulations']} simulations, after 1 minimisation<" in page
+    assert re.findall(r'<th scope="row">(minim|equil|prod)', page) == ["minim", "equil", "prod"]
+
+    argon.write_text(_ARGON.format(production="2 ps").replace("90 K", "95 K"))
+    other = start(tmp_path, "run", argon.name)
+    printed, errors = other.communicate(timeout=90)
+    assert (other.returncode, printed) == (2, "")
+    assert "argon holds another calculation, of Density of [Ar] at 90 K, 1 bar; this one lacks" in errors
+    checked = start(tmp_path, "check", argon.name, "--no-speed")
+    assert "run would refuse: directory: argon holds another" in checked.communicate(timeout=90)[0]
     told = json.loads(call("status", tmp_path / "argon", "--json").output)
     assert told["counts"]["running"] == 0
 
@@ -126,8 +139,24 @@ def test_ctrl_c_says_how_to_resume_and_resume_goes_on(tmp_path, argon):
 def test_check_shows_the_plan_and_runs_nothing(argon):
     shown = call("check", argon, "--no-speed")
     assert shown.exit_code == 0
-    assert "simulations  2" in shown.output
+    assert "simulations  2: 1 of equilibration, 1 of production; 0.0022 ns in all; sharing" in shown.output
     assert json.loads(call("check", argon, "--no-speed", "--json").output)["simulations"] == 2
+    assert list(argon.parent.iterdir()) == [argon]
+
+
+def test_the_example_that_ships_is_fine_from_anywhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    example = Path(__file__).parents[3] / "examples" / "water.yaml"
+    shown = call("check", example, "--no-speed")
+    assert (shown.exit_code, shown.output.splitlines()[0]) == (0, f"{example} is fine.")
+
+
+def test_check_refuses_what_run_refuses_in_the_same_words(argon):
+    argon.write_text(_ARGON.format(production="2 ps") + "  number_of_workers: 2000\n")
+    checked, ran = call("check", argon), call("run", argon, "--directory", argon.parent / "run")
+    assert (checked.exit_code, ran.exit_code) == (2, 2)
+    assert checked.stderr == ran.stderr
+    assert checked.stderr.startswith(f"{argon}:18: backend.number_of_workers: 2000 threads were asked for, ")
     assert list(argon.parent.iterdir()) == [argon]
 
 

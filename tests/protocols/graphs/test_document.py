@@ -293,7 +293,7 @@ def test_a_document_may_be_empty_of_protocols():
             _document({}, version=2),
             "version: 2 is not allowed; this release reads version 1; a newer release",
         ),
-        (_document({}, version="1"), "version: '1' is not allowed; it must be a valid integer"),
+        (_document({}, version="1"), "version: '1' is not allowed; it must be a whole number"),
         (_document({}, steps=[]), "steps: not an input of WorkflowDocument; its inputs are format, version"),
         (_document({"a": 1}), "protocols.a: it must be a mapping of type, version and inputs, not 1"),
         (_document({"a": _scale(value=1) | {"typ": "b"}}), "protocols.a: typ: not an input of ProtocolEntry"),
@@ -311,7 +311,7 @@ def test_a_document_may_be_empty_of_protocols():
         ),
         (
             _document({"a": _scale(value="x")}),
-            "protocols.a: value: 'x' is not allowed; it must be a valid number",
+            "protocols.a: value: 'x' is not allowed; it must be a number",
         ),
         (_document({"a": _scale(value=float("nan"))}), "protocols.a: value: nan is not allowed"),
         (

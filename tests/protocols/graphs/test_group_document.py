@@ -207,7 +207,7 @@ _WRONG = [
         _document({}, [_CONDITION]),
         "protocols.group.conditions[0]: output: 'halve.half': the group has no member 'halve'; it has none",
     ),
-    (_document([]), "protocols.group: protocols: [] is not allowed; it must be a valid dictionary"),
+    (_document([]), "protocols.group: protocols: [] is not allowed; it must have keys and values"),
     (_document({"halve": 3}), "protocols.group.protocols.halve: it must be a mapping of type, version and"),
     (
         _document({"halve": _HALVE | {"type": "Halv"}}),
@@ -282,7 +282,7 @@ _WRONG = [
         "protocols.group.protocols.halve: a ConditionalGroup cannot be a member of a group",
     ),
     (_document(conditions=[]), "protocols.group: conditions: [] is not allowed; give a list of at least one"),
-    (_document(conditions="3"), "protocols.group: conditions: '3' is not allowed; it must be a valid list"),
+    (_document(conditions="3"), "protocols.group: conditions: '3' is not allowed; it must be a list"),
     (
         _document(conditions=[3]),
         "protocols.group.conditions[0]: it must be a mapping of output, relation and",
@@ -331,7 +331,7 @@ _WRONG = [
         _document(outputs={"a b": {"$member": "halve.half"}}),
         "protocols.group: outputs: the name 'a b' is not allowed",
     ),
-    (_document(max_iterations=0), "protocols.group: max_iterations: 0 is not allowed; it must be greater"),
+    (_document(max_iterations=0), "protocols.group: max_iterations: 0 is not allowed; it must be at least 1"),
     (
         _document(max_iterations={"$iteration": 1}),
         "protocols.group: max_iterations: $iteration is known in a ConditionalGroup only; write the protocol",

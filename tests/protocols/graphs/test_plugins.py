@@ -94,7 +94,9 @@ def test_an_unknown_name_is_refused_with_all_that_are_known(install):
     with pytest.raises(InputError) as caught:
         find_class("OpenMMSimulaton", Protocol)
     message = str(caught.value)
-    assert message.startswith("type: 'OpenMMSimulaton' is not known; known are ")
+    assert message.startswith(
+        "type: 'OpenMMSimulaton' is not known (did you mean 'OpenMMSimulation'?); known are "
+    )
     assert all(name in message for name in [*shipped_classes(Protocol), "Halve", "package.module:Class"])
     assert "\n" not in message
 

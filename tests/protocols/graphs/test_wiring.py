@@ -196,7 +196,7 @@ def test_references_stand_among_values(taken, given, value):
             tuple[float, ...],
             float,
             lambda r: ["x", r],
-            "value.0: 'x' is not allowed; it must be a valid number",
+            "value.0: 'x' is not allowed; it must be a number",
         ),
         (dict[str, tuple[float, ...]], int, lambda r: {"a": (r, "y")}, "value.a.1: 'y' is not allowed"),
         (

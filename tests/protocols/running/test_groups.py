@@ -385,7 +385,7 @@ def test_conditions_outputs_and_limits_are_refused_by_name():
         refused(f"outputs: the name '{name}' is taken", outputs={name: outside.half})
     for name in ("a b", "class", 3):
         refused(f"outputs: the name {name!r} is not allowed", outputs={name: outside.half})
-    refused("max_iterations: 0 is not allowed; it must be greater than", max_iterations=0)
+    refused("max_iterations: 0 is not allowed; it must be at least 1", max_iterations=0)
     refused("maximum: not an input of ConditionalGroup", maximum=3)
     with pytest.raises(InputError, match="conditions: missing; ConditionalGroup needs it"):
         ConditionalGroup(protocols={}, outputs={}, max_iterations=3)

@@ -98,7 +98,10 @@ def test_the_file_that_an_input_names_is_read_at_once(tmp_path, monkeypatch):
         (3, "force_field: 3 is not allowed; give a name such as 'tip3p.xml', a list of names, or an OpenMM"),
         (["tip3p.xml", 3], r"force_field: \['tip3p.xml', 3\] is not allowed"),
         ([], "force_field: no file given"),
-        ("tip3.xml", "force_field: no file 'tip3.xml'; looked in "),
+        (
+            "tip3.xml",
+            r"force_field: no file 'tip3.xml' \(did you mean 'tip3p.xml' or 'tip3pfb.xml'\?\); looked in ",
+        ),
         ({"file": "tip3p.xml"}, "file: not an input of OpenMMForceField .*; its inputs are files"),
     ],
 )
