@@ -54,6 +54,13 @@ def test_the_changelog_knows_the_version_or_what_is_unreleased() -> None:
     assert "## Unreleased" in text or f"## {workflow_backends.__version__}" in text
 
 
+def test_ci_requires_all_that_tests_may_skip_for() -> None:
+    texts = [path.read_text(encoding="utf-8") for path in (_ROOT / "tests").rglob("*.py")]
+    known = {name for text in texts for name in re.findall(r'environ\.get\("(REQUIRE_\w+)"\)', text)}
+    assert known == set(re.findall(r"\b(REQUIRE_\w+)=1", (_ROOT / ".ci" / "run").read_text(encoding="utf-8")))
+    assert "REQUIRE_OPENCL" in known
+
+
 # Each in a fork of a process that has what we depend on. The package's own __init__ is kept out, so
 # that it cannot hide a circle.
 _IMPORT_ALONE = """

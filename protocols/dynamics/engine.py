@@ -306,10 +306,12 @@ class Engine:
     def serialised(self, checkpoint: Checkpoint, step: int) -> str:
         """Return a checkpoint, taken after so many steps, as a serialised OpenMM State."""
         self._open()
-        self._restore(checkpoint)
-        self._context.setStepCount(self._first_step + step)
-        self._context.setTime(self._first_ps + step * self._timestep)
-        return str(openmm.XmlSerializer.serialize(self._context.getState(positions=True, velocities=True)))
+        with self._told_apart("reading the end"):
+            self._restore(checkpoint)
+            self._context.setStepCount(self._first_step + step)
+            self._context.setTime(self._first_ps + step * self._timestep)
+            state = self._context.getState(positions=True, velocities=True)
+        return str(openmm.XmlSerializer.serialize(state))
 
 
 def checkpoint_of(context: Any) -> Checkpoint:

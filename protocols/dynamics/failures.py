@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 import openmm
 
 from protocols.errors import DeviceFailedError, NotFiniteError, OutOfMemoryError, SimulationError
 from workflow_backends.platforms import GPU_PLATFORMS, PlatformChoice
 
-__all__ = ["failures_told_apart", "note_incident", "read_incidents"]
+__all__ = [
+    "device_failures_noted",
+    "failures_told_apart",
+    "note_incident",
+    "read_incidents",
+    "with_one_restart",
+]
+
+T = TypeVar("T")
 
 _INCIDENTS = "incidents.txt"
 # OpenMM's texts end in the driver's error and its number: CUDA_ERROR_OUT_OF_MEMORY (2), clCreateBuffer (-4).
@@ -63,6 +72,51 @@ def failures_told_apart(choice: PlatformChoice, particles: int, doing: str) -> I
         if choice.name in GPU_PLATFORMS and _DRIVER.search(text):
             raise DeviceFailedError(f"{where}: {text}") from error
         raise SimulationError(f"{where}: {text}") from error
+
+
+@contextmanager
+def device_failures_noted(directory: Path, choice: PlatformChoice) -> Iterator[None]:
+    """Note a device that failed, and let the error go on: the task runs again on another worker."""
+    try:
+        yield
+    except DeviceFailedError as error:
+        note_incident(directory, choice, error)
+        raise
+
+
+def with_one_restart(
+    attempt: Callable[[int], T], *, before: int, directory: Path, choice: PlatformChoice
+) -> tuple[T, int]:
+    """Run a segment, and once more if its numbers become meaningless.
+
+    Parameters
+    ----------
+    attempt
+        Runs it from the last checkpoint, with the random numbers of this attempt, counted from 0.
+    before
+        Restarts that the simulation has had: there is one in all.
+    directory, choice
+        For the incident.
+
+    Returns
+    -------
+    tuple
+        What it returned, and how often it was begun again.
+
+    Raises
+    ------
+    NotFiniteError
+        The second time.
+    """
+    restarts = 0
+    while True:
+        try:
+            return attempt(restarts), restarts
+        except NotFiniteError as error:
+            if before + restarts:
+                raise
+            note_incident(directory, choice, error)
+            restarts += 1
 
 
 def note_incident(directory: Path, choice: PlatformChoice, error: Exception) -> None:

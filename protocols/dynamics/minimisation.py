@@ -10,9 +10,9 @@ import openmm
 from pydantic import Field
 
 from protocols.dynamics.engine import open_context
-from protocols.dynamics.failures import failures_told_apart, note_incident
+from protocols.dynamics.failures import device_failures_noted, failures_told_apart
 from protocols.dynamics.platform_outputs import PlatformOutputs, about_platform
-from protocols.errors import DeviceFailedError, NotFiniteError
+from protocols.errors import NotFiniteError
 from protocols.graphs.protocol import Protocol
 from protocols.quantities import Force, quantity
 from protocols.running.interruption import check_interruption
@@ -74,11 +74,8 @@ class OpenMMEnergyMinimisation(Protocol):
         """Minimise, and write ``state.xml``."""
         directory = Path(directory)
         choice = select_platform(available_resources, minimise=True)
-        try:
+        with device_failures_noted(directory, choice):
             energy, state = self._relaxed(choice)
-        except DeviceFailedError as error:
-            note_incident(directory, choice, error)
-            raise
         file = directory / "state.xml"
         write_atomically(file, openmm.XmlSerializer.serialize(state))
         return self.Outputs(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -17,7 +18,7 @@ from protocols.dynamics.engine import checkpoint_of, free_degrees, open_context
 from protocols.dynamics.failures import failures_told_apart
 from protocols.dynamics.plans import SegmentPlan
 from protocols.dynamics.segments import Checkpoint
-from protocols.errors import SimulationError
+from protocols.errors import NotFiniteError, SimulationError
 from protocols.randomness import derived_seed
 from protocols.running.interruption import check_interruption
 from protocols.systems.particles import masses
@@ -131,7 +132,7 @@ class NVEEngine:
         self._components = [slice(end - count, end) for end, count in zip(ends, components, strict=True)]
 
     def measure(
-        self, index: int, checkpoint: Checkpoint | None, report: Callable[[int], None]
+        self, index: int, checkpoint: Checkpoint | None, report: Callable[[int], None], attempt: int = 0
     ) -> tuple[Measured, float]:
         """Run a segment.
 
@@ -143,6 +144,8 @@ class NVEEngine:
             The end of the one before.
         report
             Called with the steps done of this one.
+        attempt
+            Each draws random numbers of its own.
 
         Returns
         -------
@@ -152,31 +155,41 @@ class NVEEngine:
         Raises
         ------
         SimulationError
-            An energy is not finite or drifts, or OpenMM gives up; the message says in which segment.
+            An energy is not finite or drifts, or OpenMM gives up, as `failures_told_apart` finds; the message
+            says in which segment.
         """
         began = time.perf_counter()
-        with failures_told_apart(self._choice, self._particles, f"in segment {index}"):
-            self._thermalise(index, checkpoint, report)
+        with self._told_apart(f"in segment {index}"):
+            self._thermalise((index, attempt) if attempt else (index,), checkpoint, report)
             frames, tensors = self._run(report)
         return self._measured(index, frames, tensors), time.perf_counter() - began
 
     def checkpoint(self) -> Checkpoint:
         """Return where the last segment ended."""
-        return checkpoint_of(self._context)
+        with self._told_apart("reading positions"):
+            return checkpoint_of(self._context)
 
     def serialised(self, checkpoint: Checkpoint) -> str:
         """Return a checkpoint as a serialised OpenMM State with positions and box."""
-        self._place(checkpoint.box, checkpoint.positions)
-        self._context.setStepCount(0)  # a resumed run has taken fewer
-        self._context.setTime(0)
-        return str(openmm.XmlSerializer.serialize(self._context.getState(positions=True)))
+        with self._told_apart("reading the end"):
+            self._place(checkpoint.box, checkpoint.positions)
+            self._context.setStepCount(0)  # a resumed run has taken fewer
+            self._context.setTime(0)
+            state = self._context.getState(positions=True)
+        return str(openmm.XmlSerializer.serialize(state))
+
+    def _told_apart(self, doing: str) -> AbstractContextManager[None]:
+        return failures_told_apart(self._choice, self._particles, doing)
 
     def _place(self, box: Any, positions: Any) -> None:
         self._context.setPeriodicBoxVectors(*box)
         self._context.setPositions(positions)
 
-    def _thermalise(self, index: int, checkpoint: Checkpoint | None, report: Callable[[int], None]) -> None:
-        self._langevin.setRandomNumberSeed(derived_seed(self._seed, "thermostat", index))
+    def _thermalise(
+        self, path: tuple[int, ...], checkpoint: Checkpoint | None, report: Callable[[int], None]
+    ) -> None:
+        """Reach a canonical state, with seeds of this path: the segment's number, and its later attempts'."""
+        self._langevin.setRandomNumberSeed(derived_seed(self._seed, "thermostat", *path))
         self._integrator.setCurrentIntegrator(_LANGEVIN)
         self._context.reinitialize()  # which gives the thermostat its seed
         if checkpoint is None:
@@ -185,7 +198,7 @@ class NVEEngine:
             self._place(checkpoint.box, checkpoint.positions)
         self._context.applyConstraints(_CONSTRAINT_TOLERANCE)
         self._context.setVelocitiesToTemperature(
-            self._temperature, derived_seed(self._seed, "velocities", index)
+            self._temperature, derived_seed(self._seed, "velocities", *path)
         )
         for done in range(0, self._plan.spacing_steps, _STEPS_A_CALL):
             self._step(min(_STEPS_A_CALL, self._plan.spacing_steps - done))
@@ -237,7 +250,7 @@ class NVEEngine:
     def _checked_drift(self, index: int, times: _Array, energies: _Array, tensors: _Array) -> float:
         """Return the rise of the total energy over the segment as one of the temperature, in kelvin."""
         if not (np.isfinite(energies).all() and np.isfinite(tensors).all()):
-            raise SimulationError(
+            raise NotFiniteError(
                 f"segment {index}: an energy is not finite; start from a relaxed state or take a "
                 "shorter timestep"
             )

@@ -8,13 +8,13 @@ from typing import Annotated, ClassVar
 from pydantic import Field, model_validator
 
 from protocols.dynamics.engine import Engine
-from protocols.dynamics.failures import note_incident
+from protocols.dynamics.failures import device_failures_noted, with_one_restart
 from protocols.dynamics.observers import Observer
 from protocols.dynamics.plans import FramePlan, frame_roundings
 from protocols.dynamics.platform_outputs import PlatformOutputs, about_platform
 from protocols.dynamics.segments import Checkpoint, SegmentStore
 from protocols.dynamics.trajectory import Trajectory
-from protocols.errors import DeviceFailedError, InputError, NotFiniteError
+from protocols.errors import InputError
 from protocols.graphs.protocol import Protocol
 from protocols.graphs.references import OutputReference
 from protocols.quantities import Time, describe_quantity, is_less
@@ -153,14 +153,11 @@ class OpenMMSimulation(Protocol):
         engine = self._engine(choice)
         trajectory = self._trajectory(directory, engine, plan)
         store = SegmentStore(directory / "segments", None if trajectory is None else trajectory.file)
-        try:
-            end = self._run_segments(store, engine, plan, directory, choice=choice, trajectory=trajectory)
-        except DeviceFailedError as error:
-            note_incident(directory, choice, error)
-            raise
         table, final = directory / "observables.csv", directory / "state.xml"
-        write_atomically(table, ",".join(engine.columns) + "\n" + store.frames())
-        write_atomically(final, engine.serialised(end, plan.steps))
+        with device_failures_noted(directory, choice):
+            end = self._run_segments(store, engine, plan, directory, choice=choice, trajectory=trajectory)
+            write_atomically(table, ",".join(engine.columns) + "\n" + store.frames())
+            write_atomically(final, engine.serialised(end, plan.steps))
         seconds = sum(segment.seconds for segment in store.segments)
         return self.Outputs(
             observables_file=table,
@@ -217,28 +214,25 @@ class OpenMMSimulation(Protocol):
             timestep_ps=plan.timestep_ps,
         )
         wall, exact = Wall(), choice.name == "Reference"
-        restarts = 0  # of the present segment
-        while store.number_of_frames < plan.frames or checkpoint is None:
+
+        def attempt(number: int) -> tuple[list[str], float]:
             done = store.number_of_frames
             frames = min(plan.frames_a_segment, plan.frames - done)
             if trajectory is not None:
                 trajectory.start_piece(done)
-            try:
-                engine.start_segment(len(store.segments), checkpoint, restarts)
-                rows, seconds = engine.run(
-                    *(done + 1, frames, plan.steps_a_frame, progress.report, trajectory),
-                    must_end=None if exact else wall.is_near,
-                )
-            except NotFiniteError as error:
-                if store.restarts + restarts:
-                    raise
-                note_incident(directory, choice, error)
-                restarts += 1
-                continue
+            engine.start_segment(len(store.segments), checkpoint, number)
+            return engine.run(
+                *(done + 1, frames, plan.steps_a_frame, progress.report, trajectory),
+                must_end=None if exact else wall.is_near,
+            )
+
+        while store.number_of_frames < plan.frames or checkpoint is None:
+            (rows, seconds), restarts = with_one_restart(
+                attempt, before=store.restarts, directory=directory, choice=choice
+            )
             checkpoint = engine.checkpoint()
             piece = None if trajectory is None else trajectory.end_piece()
             store.commit(rows, seconds, engine.platform, checkpoint, piece=piece, restarts=restarts)
-            restarts = 0
             if wall.is_near() and store.number_of_frames < plan.frames:
                 Wall.go_elsewhere()
         return checkpoint

@@ -8,10 +8,11 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, model_validator
 
+from protocols.dynamics.failures import device_failures_noted, with_one_restart
 from protocols.dynamics.nve_engine import NVEEngine
 from protocols.dynamics.plans import SegmentPlan, segment_roundings
 from protocols.dynamics.platform_outputs import PlatformOutputs, about_platform
-from protocols.dynamics.segments import SegmentStore
+from protocols.dynamics.segments import Checkpoint, SegmentStore
 from protocols.errors import InputError
 from protocols.graphs.protocol import Protocol
 from protocols.graphs.references import OutputReference
@@ -27,7 +28,7 @@ from protocols.running.pace import PROGRESS_NAME, ProgressFile, ns_per_day
 from protocols.running.storage import write_atomically
 from protocols.running.wall import Wall
 from protocols.settings import TransportSettings
-from workflow_backends.platforms import select_platform
+from workflow_backends.platforms import PlatformChoice, select_platform
 from workflow_backends.resources import ComputeResources
 
 __all__ = ["OpenMMTransportSimulation"]
@@ -46,7 +47,9 @@ class OpenMMTransportSimulation(Protocol):
     nothing is measured, since a thermostat changes how molecules move. In the segment, Verlet's algorithm
     keeps volume and energy; molecular pressure tensors and mean squared displacements are computed as it
     runs, so that no trajectory is kept. A run that was stopped goes on with the segment in which it was, from
-    its beginning, and equals an uninterrupted one bit for bit where the platform is deterministic.
+    its beginning, and equals an uninterrupted one bit for bit where the platform is deterministic. When
+    numbers become meaningless, the segment is begun again with other random numbers, once, as in
+    `OpenMMSimulation`.
 
     Parameters
     ----------
@@ -73,7 +76,8 @@ class OpenMMTransportSimulation(Protocol):
     InputError
         An interval is shorter than the timestep.
     SimulationError
-        An energy is not finite or drifts, or OpenMM gives up; the message says in which segment.
+        An energy is not finite for the second time, or drifts, memory is too small, the device fails, or
+        OpenMM gives up; the message says in which segment.
     """
 
     uses_gpu: ClassVar[bool] = True
@@ -152,46 +156,18 @@ class OpenMMTransportSimulation(Protocol):
         directory = Path(directory)
         choice = select_platform(available_resources)
         store = SegmentStore(directory / "segments")
-        checkpoint = store.recover()
-        plan, number = self._plan, self.transport.nve_segments
-        engine = NVEEngine(
-            system_file=self.system_file,
-            state_file=self.state_file,
-            temperature=float(self.temperature.to("kelvin").magnitude),
-            friction=float(self.friction.to("1/ps").magnitude),
-            plan=plan,
-            components=self.components,
-            seed=self.seed,
-            choice=choice,
-        )
-        progress = ProgressFile(
-            directory / PROGRESS_NAME,
-            steps=self.steps,
-            done=len(store.segments) * plan.steps,
-            timestep_ps=plan.timestep_ps,
-        )
-        wall = Wall()
-        while len(store.segments) < number or checkpoint is None:
-            first = len(store.segments) * plan.steps
-            measured, seconds = engine.measure(
-                len(store.segments), checkpoint, partial(_report, progress, first)
-            )
-            checkpoint = engine.checkpoint()
-            more = {
-                _STRESS_NAME: "".join(measured.stress),
-                _DISPLACEMENTS_NAME: "".join(measured.displacements),
+        with device_failures_noted(directory, choice):
+            engine = self._engine(choice)
+            end = self._run_segments(store, engine, directory, choice)
+            tables = {
+                "segments.csv": _SEGMENTS + store.frames(),
+                _STRESS_NAME: f"{_STRESS}\n" + store.frames(_STRESS_NAME),
+                _DISPLACEMENTS_NAME: self._displacements_header + store.frames(_DISPLACEMENTS_NAME),
+                "state.xml": engine.serialised(end),
             }
-            store.commit([measured.segment], seconds, choice.name, checkpoint, more=more)
-            if wall.is_near() and len(store.segments) < number:
-                Wall.go_elsewhere()
-        tables = {
-            "segments.csv": _SEGMENTS + store.frames(),
-            _STRESS_NAME: f"{_STRESS}\n" + store.frames(_STRESS_NAME),
-            _DISPLACEMENTS_NAME: self._displacements_header + store.frames(_DISPLACEMENTS_NAME),
-            "state.xml": engine.serialised(checkpoint),
-        }
         for name, text in tables.items():
             write_atomically(directory / name, text)
+        plan, number = self._plan, self.transport.nve_segments
         return self.Outputs(
             segments_file=directory / "segments.csv",
             stress_file=directory / _STRESS_NAME,
@@ -203,6 +179,49 @@ class OpenMMTransportSimulation(Protocol):
             ),
             **about_platform(choice, available_resources, directory),
         )
+
+    def _engine(self, choice: PlatformChoice) -> NVEEngine:
+        return NVEEngine(
+            system_file=self.system_file,
+            state_file=self.state_file,
+            temperature=float(self.temperature.to("kelvin").magnitude),
+            friction=float(self.friction.to("1/ps").magnitude),
+            plan=self._plan,
+            components=self.components,
+            seed=self.seed,
+            choice=choice,
+        )
+
+    def _run_segments(
+        self, store: SegmentStore, engine: NVEEngine, directory: Path, choice: PlatformChoice
+    ) -> Checkpoint:
+        checkpoint = store.recover()
+        plan, number = self._plan, self.transport.nve_segments
+        progress = ProgressFile(
+            directory / PROGRESS_NAME,
+            steps=self.steps,
+            done=len(store.segments) * plan.steps,
+            timestep_ps=plan.timestep_ps,
+        )
+        wall = Wall()
+        while len(store.segments) < number or checkpoint is None:
+            index = len(store.segments)
+            report = partial(_report, progress, index * plan.steps)
+            (measured, seconds), restarts = with_one_restart(
+                partial(engine.measure, index, checkpoint, report),
+                before=store.restarts,
+                directory=directory,
+                choice=choice,
+            )
+            checkpoint = engine.checkpoint()
+            more = {
+                _STRESS_NAME: "".join(measured.stress),
+                _DISPLACEMENTS_NAME: "".join(measured.displacements),
+            }
+            store.commit([measured.segment], seconds, choice.name, checkpoint, more=more, restarts=restarts)
+            if wall.is_near() and len(store.segments) < number:
+                Wall.go_elsewhere()
+        return checkpoint
 
     @property
     def _displacements_header(self) -> str:

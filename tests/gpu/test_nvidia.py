@@ -10,6 +10,7 @@ from typing import Any
 
 import openmm
 import pytest
+from real_opencl import needs_opencl
 from water_box import LIMITS, Box, deviation, forces, make_water
 
 from protocols import OpenMMEnergyMinimisation, OpenMMSimulation, ThermodynamicState
@@ -30,10 +31,10 @@ pytestmark = [
     pytest.mark.gpu,
     pytest.mark.skipif(not _GPUS, reason="no NVIDIA GPU: CUDA's driver library shows no device"),
 ]
-needs_opencl = pytest.mark.skipif(not _OPENCL, reason="no OpenCL GPU: install an OpenCL loader")
+needs_opencl_gpu = needs_opencl(_OPENCL, "OpenCL GPU")
 
 CUDA = ComputeResources(1, 1, "CUDA")
-TOOLKITS = ["CUDA", pytest.param("OpenCL", marks=needs_opencl)]
+TOOLKITS = ["CUDA", pytest.param("OpenCL", marks=needs_opencl_gpu)]
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +91,7 @@ def test_precise_energies_are_in_double() -> None:
     assert select_platform(ComputeResources(number_of_gpus=1), precise=True).precision == "double"
 
 
-@needs_opencl
+@needs_opencl_gpu
 def test_opencl_by_name_takes_the_gpu_beside_a_cpu() -> None:
     choice = select_platform(ComputeResources(1, 1, "OpenCL"))
     assert choice.device == _GPUS[0].name

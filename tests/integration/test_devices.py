@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from real_opencl import needs_opencl
 
 from workflow_backends import ComputeResources, ParslLocalBackend, PlatformChoice, select_platform
 from workflow_backends.errors import InvalidResourcesError, PlatformUnavailableError
@@ -16,10 +16,7 @@ from workflow_backends.probing import find_devices
 _OPENCL = ComputeResources(1, 1, "OpenCL", "single")
 _TWO = {"POCL_DEVICES": "pthread basic"}
 
-pytestmark = pytest.mark.skipif(
-    all(device.is_gpu for device in find_devices("OpenCL")) and "CI" not in os.environ,
-    reason="no PoCL: install ocl-icd-libopencl1 and pocl-opencl-icd",
-)
+pytestmark = needs_opencl([device for device in find_devices("OpenCL") if not device.is_gpu], "PoCL")
 
 
 def _choose(barrier: str, available_resources: ComputeResources) -> tuple[PlatformChoice, int]:

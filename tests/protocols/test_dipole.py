@@ -3,6 +3,7 @@
 import numpy as np
 import openmm
 import pytest
+from real_opencl import needs_opencl
 
 from protocols.analysis.observables import read_observable
 from protocols.dynamics.simulation import OpenMMSimulation
@@ -76,9 +77,7 @@ def positions_and_box(state_file):
     [
         "CPU",
         "Reference",
-        pytest.param(
-            "OpenCL", marks=pytest.mark.skipif(not list_devices("OpenCL"), reason="no OpenCL device")
-        ),
+        pytest.param("OpenCL", marks=needs_opencl(list_devices("OpenCL"))),
     ],
 )
 def test_the_dipole_is_that_of_whole_molecules(tmp_path, water, platform):

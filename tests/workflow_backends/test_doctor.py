@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from typing import Any
@@ -13,6 +14,7 @@ from machines import PLAIN, WITH_CRASHING_POCL, WITH_NVIDIA, WITH_OLD_CARD, Mach
 from workflow_backends import ComputeResources, doctor
 from workflow_backends.layout import Layout
 from workflow_backends.machine import available_cpus
+from workflow_backends.probing import find_devices
 
 
 def _examine(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
@@ -86,12 +88,16 @@ def _command(*arguments: str) -> Any:
 
 
 def test_the_command_is_right_on_this_machine() -> None:
-    run = _command("doctor", "--no-speed", "--json", "--require", "Reference", "--require", "CPU")
+    opencl = find_devices("OpenCL") or os.environ.get("REQUIRE_OPENCL")  # PoCL's is enough
+    required = ("Reference", "CPU", *(("OpenCL",) if opencl else ()))
+    wanted = [word for name in required for word in ("--require", name)]
+    run = _command("doctor", "--no-speed", "--json", *wanted)
     assert run.returncode == 0, run.stderr
     found = json.loads(run.stdout)
     assert found["openmm"]
     usable = {name: about["works"] for name, about in found["platforms"].items()}
-    for name in ("CUDA", "HIP"):
+    assert {name for name in required if usable[name]} == set(required)
+    for name in ("CUDA", "HIP", "OpenCL"):
         assert usable[name] <= bool(found["devices"][name])
     assert _command("examine").returncode == 1
     assert _command("doctor", "--require", "Metal").returncode == 2

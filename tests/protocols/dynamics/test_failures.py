@@ -3,14 +3,20 @@ import subprocess
 import sys
 import threading
 
+import numpy as np
 import openmm
 import pytest
 
 from protocols.analysis.observables import read_observable
-from protocols.dynamics import engine
+from protocols.dynamics.engine import Engine
 from protocols.dynamics.failures import failures_told_apart, note_incident
+from protocols.dynamics.gas import OpenMMGasSimulation
 from protocols.dynamics.minimisation import OpenMMEnergyMinimisation
+from protocols.dynamics.nve_engine import NVEEngine
 from protocols.dynamics.simulation import OpenMMSimulation
+from protocols.dynamics.slab import BuildSlab, OpenMMSlabSimulation
+from protocols.dynamics.transport import OpenMMTransportSimulation
+from protocols.dynamics.windows import OpenMMAlchemicalSimulation
 from protocols.errors import (
     DeviceFailedError,
     NotFiniteError,
@@ -21,12 +27,14 @@ from protocols.estimate import estimate
 from protocols.properties.density import Density
 from protocols.running.execution import Task, execute_in
 from protocols.running.workers import BackendWorkers
-from protocols.settings import DynamicsSettings, SimulationSettings
+from protocols.settings import DynamicsSettings, SimulationSettings, TransportSettings
 from protocols.state import ThermodynamicState
 from protocols.substance import Substance
+from protocols.systems.alchemy import BuildAlchemicalSystem
 from protocols.systems.forcefield import OpenMMForceField
 from workflow_backends import ComputeResources, ParslLocalBackend
 from workflow_backends.platforms import PlatformChoice
+from workflow_backends.testing.base import wait_until
 
 NAN = "Particle coordinate is NaN.  For more information, see https://github.com/openmm/openmm/wiki"
 LOST = "Error invoking kernel computeNonbonded: CUDA_ERROR_ILLEGAL_ADDRESS (700)"
@@ -103,23 +111,93 @@ def simulation(argon_box, **changes):
     return OpenMMSimulation(**inputs | changes)
 
 
-@pytest.fixture
-def fails(monkeypatch):
-    """Make OpenMM stop, with a text, before the frames of these numbers, counted from 1."""
-    advance = engine.Engine._advance
+def liquid(argon_box, _=None):
+    dynamics = DynamicsSettings(timestep="2 fs", output_interval="0.02 ps", segment_time="0.04 ps")
+    return simulation(argon_box, simulated_time="0.12 ps", dynamics=dynamics)
 
-    def arrange(texts):
+
+def slab(argon_box, home):
+    builder = BuildSlab(system_file=argon_box.system_file, state_file=argon_box.state_file)
+    return OpenMMSlabSimulation(**inputs_of(liquid(execute_in(builder, home, ComputeResources()))))
+
+
+def alchemical(argon_box, home):
+    built = execute_in(
+        BuildAlchemicalSystem(system_file=argon_box.system_file, molecule=0), home, ComputeResources()
+    )
+    inputs = inputs_of(liquid(argon_box)) | {"system_file": built.system_file}
+    return OpenMMAlchemicalSimulation(**inputs, states=((1.0, 1.0), (1.0, 0.0)), window=0)
+
+
+def gas(argon_box, _):
+    return OpenMMGasSimulation(**inputs_of(liquid(argon_box)))
+
+
+def transport(argon_box, home):
+    relaxed = execute_in(
+        OpenMMEnergyMinimisation(system_file=argon_box.system_file, state_file=argon_box.state_file),
+        home,
+        ComputeResources(),
+    )
+    return OpenMMTransportSimulation(
+        system_file=argon_box.system_file,
+        state_file=relaxed.state_file,
+        temperature="90 K",
+        components=(100,),
+        timestep="4 fs",
+        transport=TransportSettings(
+            nve_time="0.16 ps",
+            nve_segments=2,
+            nve_spacing="0.02 ps",
+            stress_interval="8 fs",
+            displacement_interval="8 fs",
+        ),
+    )
+
+
+def inputs_of(protocol):
+    return {name: getattr(protocol, name) for name in type(protocol).model_fields}
+
+
+@pytest.fixture
+def disturbed(monkeypatch):
+    """Do something to an engine before its calls for steps of these numbers, counted from 1."""
+    ways = [(kind, name, getattr(kind, name)) for kind, name in ((Engine, "_advance"), (NVEEngine, "_step"))]
+
+    def arrange(happens):
         counted = []
 
-        def failing(self, steps):
-            counted.append(steps)
-            if len(counted) in texts:
-                raise openmm.OpenMMException(texts[len(counted)])
-            advance(self, steps)
+        def patched(step):
+            def disturbed_step(self, steps):
+                counted.append(steps)
+                happens.get(len(counted), lambda _: None)(self)
+                step(self, steps)
 
-        monkeypatch.setattr(engine.Engine, "_advance", failing)
+            return disturbed_step
+
+        for kind, name, step in ways:
+            monkeypatch.setattr(kind, name, patched(step))
 
     return arrange
+
+
+@pytest.fixture
+def fails(disturbed):
+    """Make OpenMM stop, with a text, before the frames of these numbers, counted from 1."""
+
+    def raising(text):
+        def stop(_):
+            raise openmm.OpenMMException(text)
+
+        return stop
+
+    return lambda texts: disturbed({number: raising(text) for number, text in texts.items()})
+
+
+def spoil(engine):
+    """Make all that follows meaningless."""
+    particles = engine._context.getSystem().getNumParticles()
+    engine._context.setVelocities(np.full((particles, 3), np.nan))
 
 
 def test_meaningless_numbers_restart_once_from_the_last_checkpoint(tmp_path, argon_box, resources, fails):
@@ -152,6 +230,39 @@ def test_a_resumed_run_remembers_its_restart(tmp_path, argon_box, resources, fai
         execute_in(simulation(argon_box), tmp_path, resources)
 
 
+@pytest.mark.parametrize(
+    ("make", "platform"),
+    [
+        (slab, "CPU"),
+        (alchemical, "CPU"),
+        (gas, "Reference"),  # which does not tell by itself
+        (transport, "CPU"),
+    ],
+)
+def test_every_simulation_overcomes_meaningless_numbers_once(tmp_path, argon_box, disturbed, make, platform):
+    resources, protocol = ComputeResources(platform=platform), make(argon_box, tmp_path / "built")
+    disturbed({4: spoil})
+    [incident] = execute_in(protocol, tmp_path / "once", resources).incidents
+    assert f"{platform}: NotFiniteError" in incident
+    disturbed(dict.fromkeys(range(4, 60), spoil))
+    with pytest.raises(NotFiniteError):
+        execute_in(protocol, tmp_path / "twice", resources)
+
+
+def test_a_segment_of_constant_energy_is_begun_again_with_other_random_numbers(
+    tmp_path, argon_box, disturbed
+):
+    protocol = transport(argon_box, tmp_path / "built")
+    tables = []
+    for name, happens in (("undisturbed", {}), ("a", {30: spoil}), ("b", {30: spoil})):  # in the second one
+        disturbed(happens)
+        outputs = execute_in(protocol, tmp_path / name, ComputeResources(platform="Reference"))
+        tables.append(outputs.segments_file.read_text(encoding="utf-8").splitlines())
+    undisturbed, once, again = tables
+    assert once == again
+    assert [row == other for row, other in zip(once, undisturbed, strict=True)] == [True, True, False]
+
+
 def test_numbers_after_a_restart_can_be_repeated(tmp_path, argon_box, fails):
     reference = ComputeResources(platform="Reference")
     tables = []
@@ -165,13 +276,15 @@ def test_numbers_after_a_restart_can_be_repeated(tmp_path, argon_box, fails):
     assert tables[0] == tables[1]
 
 
-def test_a_device_that_failed_is_noted_and_raised(tmp_path, argon_box, resources, fails, monkeypatch):
+@pytest.mark.parametrize("make", [liquid, transport])
+def test_a_device_that_failed_is_noted_and_raised(tmp_path, argon_box, fails, monkeypatch, make):
+    protocol, resources = make(argon_box, tmp_path / "built"), ComputeResources()
     monkeypatch.setattr("protocols.dynamics.failures.GPU_PLATFORMS", ("CPU",))
     fails({4: LOST})
     with pytest.raises(DeviceFailedError, match="ILLEGAL_ADDRESS"):
-        execute_in(simulation(argon_box), tmp_path, resources)
+        execute_in(protocol, tmp_path / "run", resources)
     fails({})
-    [incident] = execute_in(simulation(argon_box), tmp_path, resources).incidents
+    [incident] = execute_in(protocol, tmp_path / "run", resources).incidents
     assert "ILLEGAL_ADDRESS" in incident
 
 
@@ -186,34 +299,49 @@ def test_a_minimisation_tells_its_failures_apart(tmp_path, argon_box, resources,
 
 
 class OnAnyDevice(OpenMMSimulation):
-    """A simulation whose device fails it where the file says so."""
+    """A simulation that the device of its first worker fails, again and again."""
 
-    broken: str
+    places: str
 
     def execute(self, directory, available_resources):
-        import os
+        import sys
         from pathlib import Path
 
-        first = Path(self.broken)
-        if not first.exists():
-            first.write_text(str(os.getppid()), encoding="utf-8")
-            choice = PlatformChoice("CUDA", {}, "", device="a GPU")
-            error = DeviceFailedError(f"the GPU of {os.getpid()} fell off the bus")
-            note_incident(directory, choice, error)
+        places = Path(self.places)
+        with places.open("a", encoding="utf-8") as file:
+            file.write(f"{sys.argv[3]}\n")  # the log of its worker, whose processes come and go
+        tried = places.read_text(encoding="utf-8").splitlines()
+        if tried[0] == tried[-1]:
+            error = DeviceFailedError("the GPU fell off the bus")
+            note_incident(directory, PlatformChoice("CUDA", {}, "", device="a GPU"), error)
             raise error
         return super().execute(directory, available_resources)
 
 
-def test_a_device_error_is_tried_again_on_a_backend(tmp_path, argon_box):
-    protocol = simulation(argon_box)
-    inputs = {name: getattr(protocol, name) for name in type(protocol).model_fields}
-    failing = OnAnyDevice(**inputs, broken=str(tmp_path / "broken"))
+def occupy(until):
+    """Keep one worker until the other has had time to take its task again."""
+    import time
+    from pathlib import Path
+
+    Path(until).with_name("occupied").touch()
+    while not Path(until).exists():
+        time.sleep(0.02)
+    time.sleep(2)
+
+
+def test_a_device_error_is_tried_again_on_another_worker(tmp_path, argon_box):
+    places = tmp_path / "places"
+    failing = OnAnyDevice(**inputs_of(simulation(argon_box)), places=str(places))
     done = threading.Event()
     with ParslLocalBackend(2) as backend:
+        backend.submit_task(occupy, str(places))
+        wait_until((tmp_path / "occupied").exists, 60)
         task = Task.of(failing, tmp_path / "run")
         future = BackendWorkers(backend).submit(task, {}, uses_gpu=True, done=done.set)
         [incident] = future.result(100).incidents
-    assert "CUDA: DeviceFailedError: the GPU of" in incident
+    assert "CUDA: DeviceFailedError: the GPU" in incident
+    first, second = places.read_text(encoding="utf-8").splitlines()
+    assert first != second
     assert done.is_set()
 
 
