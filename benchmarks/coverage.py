@@ -11,6 +11,7 @@ import argparse
 import json
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +39,10 @@ from workflow_backends import ComputeResources
 
 Array = NDArray[np.float64]
 Row = dict[str, Any]
+Cells = Iterable[tuple[str, int, int]]  # process, length, replicas
 
 LENGTHS = (20, 50, 100, 200, 400, 1000)  # of each replica, in correlation times
+REPLICAS = (1, 2, 4)
 PROCESSES = ("tau 3", "tau 10", "tau 30", "two times", "from 5 sigma", "slow start")
 ARGON = Substance.pure("[Ar]")
 PARTICLES, TEMPERATURE = 40, 300.0
@@ -72,32 +75,26 @@ def process(name: str, rng: np.random.Generator, count: int, length_in_tau: int)
 
 
 def summary(estimates: Iterable[tuple[float, float | None, bool]], truth: float) -> Row:
-    """Return coverage of values, errors, and whether they are trusted."""
+    """Count intervals that hold the truth and runs that are trusted, of values, errors and trust."""
     found = [(abs(value - truth) < 1.96 * (error or 0.0), good) for value, error, good in estimates]
     held, good = np.array(found, dtype=bool).T
-    return {
-        "runs": len(found),
-        "held": round(100 * held.mean(), 1),
-        "converged": round(100 * good.mean(), 1),
-        "held_if_converged": round(100 * held[good].mean(), 1) if good.any() else None,
-        "converged_and_missed": round(100 * (good & ~held).mean(), 1),
-    }
+    counts = {"held": held, "converged": good, "held_and_converged": held & good}
+    return {"runs": len(found)} | {name: int(each.sum()) for name, each in counts.items()}
 
 
-def of_series(part: str, runs: int, estimate: Callable[[Sequence[Array]], SeriesEstimate]) -> Iterable[Row]:
+def of_series(
+    part: str, runs: int, estimate: Callable[[Sequence[Array]], SeriesEstimate], cells: Cells
+) -> Iterable[Row]:
     """Estimate every process at every length from one, two and four replicas."""
-    names = PROCESSES if part == "mean" else ("tau 10",)
-    for name in names:
-        for length in LENGTHS:
-            for replicas in (1, 2, 4):
-                rng = np.random.default_rng([len(name), ord(name[-1]), length, replicas])
-                estimates = []
-                for _ in range(runs):
-                    made = estimate(list(process(name, rng, replicas, length)))
-                    estimates.append((made.mean, made.standard_error, made.status is Status.converged))
-                truth = 0.0 if part == "mean" else 1.0
-                about = {"part": part, "process": name, "length": length, "replicas": replicas}
-                yield about | summary(estimates, truth)
+    for name, length, replicas in cells:
+        rng = np.random.default_rng([len(name), ord(name[-1]), length, replicas])
+        estimates = []
+        for _ in range(runs):
+            made = estimate(list(process(name, rng, replicas, length)))
+            estimates.append((made.mean, made.standard_error, made.status is Status.converged))
+        truth = 0.0 if part == "mean" else 1.0
+        about = {"part": part, "process": name, "length": length, "replicas": replicas}
+        yield about | summary(estimates, truth)
 
 
 def variance(replicas: Sequence[Array]) -> SeriesEstimate:
@@ -202,20 +199,38 @@ def gas(runs: int) -> Iterable[Row]:
 
 
 def table(rows: Sequence[Row]) -> str:
-    """Return the rows as tables: coverage, and how many runs were not called too short."""
+    """Return the rows as the tables of docs/coverage.md."""
     lines = []
     for part in ("mean", "variance"):
         for name in dict.fromkeys(row["process"] for row in rows if row["part"] == part):
-            lines += [f"\n{part}, {name}\n", "| replicas |" + "".join(f" {n} |" for n in LENGTHS)]
+            lines += ["", f"| {name} |" + "".join(f" {n} |" for n in LENGTHS)]
             lines.append("|---" * (len(LENGTHS) + 1) + "|")
-            for replicas in (1, 2, 4):
-                cells = [
-                    f" {row['held']:.1f} ({row['converged_and_missed']:.1f} of {row['converged']:.0f}) |"
+            for replicas in REPLICAS:
+                cells = {
+                    row["length"]: f" {text(row)} |"
                     for row in rows
                     if (row["part"], row.get("process"), row.get("replicas")) == (part, name, replicas)
-                ]
-                lines.append(f"| {replicas} |" + "".join(cells))
-    return "\n".join(lines + [json.dumps(row) for row in rows if row["part"] in {"stopping", "gas"}])
+                }
+                label = f"| {replicas} replica{'s' if replicas > 1 else ''} |"
+                lines.append(label + "".join(cells.get(length, " |") for length in LENGTHS))
+    for row in rows:
+        if row["part"] == "stopping":
+            lines.append(f"| {row['round']} | {row['length']} | {text(row)} |")
+        elif row["part"] == "gas":
+            lines.append(f"| {row['quantity']} | {row['length']} | {text(row)} |")
+    return "\n".join(lines)
+
+
+def text(row: Row) -> str:
+    """Return percentages: of runs that held the truth; that converged; of these, that held it."""
+    few = row["converged"] < 0.05 * row["runs"]  # of which no share is worth telling
+    among = "" if few else f", {percent(row, 'held_and_converged', 'converged'):.1f}"
+    return f"{percent(row, 'held'):.1f} ({percent(row, 'converged'):.0f}{among})"
+
+
+def percent(row: Row, name: str, of: str = "runs") -> float:
+    """Return a count as a part of another."""
+    return 100 * float(row[name]) / float(row[of])
 
 
 def draw(rows: Sequence[Row], file: Path) -> None:
@@ -225,13 +240,13 @@ def draw(rows: Sequence[Row], file: Path) -> None:
     plt.rcParams.update({"svg.hashsalt": "coverage", "svg.fonttype": "none", "font.family": "sans-serif"})
     figure, axes = plt.subplots(1, 3, figsize=(10, 3.8), sharey=True, layout="constrained")
     markers = dict(zip((*PROCESSES, "variance"), "os^DvP*", strict=True))
-    for axis, replicas in zip(axes, (1, 2, 4), strict=True):
+    for axis, replicas in zip(axes, REPLICAS, strict=True):
         axis.axhspan(93, 97, color="#d8ecdf", label="93 to 97 %")
         axis.axvline(200, color="#5b6875", linewidth=0.8, linestyle=":")
         for name, marker in markers.items():
             part = "variance" if name == "variance" else "mean"
             points = [
-                (row["length"] * replicas, row["held"])
+                (row["length"] * replicas, percent(row, "held"))
                 for row in rows
                 if row["part"] == part
                 and row["replicas"] == replicas
@@ -258,10 +273,15 @@ def main() -> None:
     parser.add_argument("--json", type=Path, default=Path("coverage.json"))
     parser.add_argument("--table", action="store_true")
     parser.add_argument("--plot", type=Path)
+    parser.add_argument("--processes", nargs="+", choices=PROCESSES, default=PROCESSES)
+    parser.add_argument("--lengths", nargs="+", type=int, default=LENGTHS)
+    parser.add_argument("--replicas", nargs="+", type=int, default=REPLICAS)
     arguments = parser.parse_args()
+    cells = list(product(arguments.processes, arguments.lengths, arguments.replicas))
+    of_variance = list(product(["tau 10"], arguments.lengths, arguments.replicas))
     todo: dict[str, Callable[[], Iterable[Row]]] = {
-        "mean": lambda: of_series("mean", arguments.runs, pooled_mean),
-        "variance": lambda: of_series("variance", arguments.runs, variance),
+        "mean": lambda: of_series("mean", arguments.runs, pooled_mean, cells),
+        "variance": lambda: of_series("variance", arguments.runs, variance, of_variance),
         "stopping": lambda: stopping(arguments.runs),
         "gas": lambda: gas(arguments.gases),
     }
@@ -269,7 +289,9 @@ def main() -> None:
         for row in todo[part]():
             print(json.dumps(row), flush=True)
             known = json.loads(arguments.json.read_text(encoding="utf-8")) if arguments.json.exists() else []
-            arguments.json.write_text(json.dumps([*known, row], indent=0))
+            arguments.json.write_text(
+                "[\n" + ",\n".join(map(json.dumps, [*known, row])) + "\n]\n", encoding="utf-8"
+            )
     if arguments.table:
         print(table(json.loads(arguments.json.read_text(encoding="utf-8"))))
     if arguments.plot is not None:

@@ -79,7 +79,9 @@ def pooled_function(
         No replica, an empty one, or values that are not finite.
     """
     check_replicas(replicas)
-    discarded = tuple(max(equilibration(s, minimum_discard) for s in series.T) for series in replicas)
+    columns = zip(*(series.T for series in replicas), strict=True)
+    starts = [equilibration(column, minimum_discard) for column in columns]
+    discarded = tuple(map(max, zip(*starts, strict=True)))
     kept = [series[start:] for series, start in zip(replicas, discarded, strict=True)]
     pooled = np.concatenate(kept)
     centre, frames = pooled.mean(axis=0), len(pooled)

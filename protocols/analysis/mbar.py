@@ -148,10 +148,8 @@ def _uncorrelated(replicas: Sequence[_Array], k: int, minimum_discard: float) ->
     differences = [
         [energies[:, j] - energies[:, k] for energies in replicas] for j in neighbours
     ]  # by neighbour, by replica
-    discarded = tuple(
-        max(equilibration(series, minimum_discard) for series in of_replica)
-        for of_replica in zip(*differences, strict=True)
-    )
+    starts = [equilibration(each, minimum_discard) for each in differences]
+    discarded = tuple(map(max, zip(*starts, strict=True)))
     g = max(
         _inefficiency([series[start:] for series, start in zip(each, discarded, strict=True)])
         for each in differences

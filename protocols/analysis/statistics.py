@@ -91,7 +91,7 @@ def pooled_mean(
         No replica, an empty one, or values that are not finite.
     """
     check_replicas(replicas)
-    discarded = tuple(equilibration(series, minimum_discard) for series in replicas)
+    discarded = equilibration(replicas, minimum_discard)
     kept = [series[start:] for series, start in zip(replicas, discarded, strict=True)]
     pooled = np.concatenate(kept)
     mean, frames = float(pooled.mean()), len(pooled)
