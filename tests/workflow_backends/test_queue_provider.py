@@ -106,6 +106,15 @@ def test_a_job_just_submitted_may_not_be_listed_yet(
     assert _state(provider, job) == JobState.COMPLETED
 
 
+def test_a_job_that_began_and_ended_between_two_queries_is_over(
+    provider: QueueProvider, tmp_path: Path
+) -> None:
+    job = provider.submit("COMMAND", 1, "block-0")
+    assert _state(provider, job) == JobState.PENDING
+    (tmp_path / "jobs" / "block-0.err").touch()
+    assert _state(provider, job) == JobState.COMPLETED
+
+
 def test_a_scheduler_that_does_not_answer_changes_nothing_and_is_told_once(
     provider: QueueProvider, grid_engine: _GridEngine, caplog: pytest.LogCaptureFixture
 ) -> None:

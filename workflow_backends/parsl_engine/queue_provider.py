@@ -43,6 +43,11 @@ class _Block:
         """Seconds since it was submitted."""
         return time.monotonic() - self.submitted
 
+    @property
+    def began(self) -> bool:
+        """Whether it is sure to have begun: schedulers make the file of a job's messages then."""
+        return Path(f"{self.stem}.err").exists()
+
 
 class QueueProvider(ExecutionProvider):  # type: ignore[misc]  # parsl is not typed
     """Parsl's provider for any scheduler: what it asks and how it reads the answers is the scheduler's own.
@@ -189,7 +194,7 @@ class QueueProvider(ExecutionProvider):  # type: ignore[misc]  # parsl is not ty
         if not block.status.live:  # cancelled meanwhile
             return
         if status is None:
-            if block.age < _UNLISTED_S and block.status.state == "PENDING":
+            if block.age < _UNLISTED_S and block.status.state == "PENDING" and not block.began:
                 return
             status = JobStatus("COMPLETED", "not in the queue any more")
         changed = status.words != block.status.words
