@@ -7,69 +7,16 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator, model_validator
 
+from protocols.calculations.substances import SubstanceEntry
 from protocols.convergence import Limits
 from protocols.errors import InputError
 from protocols.model import Model
 from protocols.quantities import AnyQuantity, Target, describe_quantity
 from protocols.settings import SimulationSettings
 from protocols.state import ThermodynamicState
-from protocols.substance import Substance
 from protocols.systems.sources import ANY_SOURCE
-from workflow_backends.spelling import did_you_mean
 
 __all__ = ["CalculationFile", "DataSetEntry", "PropertyEntry"]
-
-_FORMS = "give a SMILES such as O, a mixture: {O: 0.7, CO: 0.3}, or a solute and a solvent: C and O"
-_SMILES = {"type": "string", "examples": ["O", "CCO", "[Ar]"]}
-_SUBSTANCE = {
-    "description": "A pure substance as SMILES; a mixture by mole fractions; one solute in a solvent.",
-    "anyOf": [
-        _SMILES,
-        {
-            "type": "object",
-            "additionalProperties": False,
-            "required": ["mixture"],
-            "properties": {
-                "mixture": {
-                    "description": "Mole fractions by SMILES.",
-                    "type": "object",
-                    "additionalProperties": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
-                }
-            },
-        },
-        {
-            "type": "object",
-            "additionalProperties": False,
-            "required": ["solute", "solvent"],
-            "properties": {"solute": _SMILES, "solvent": _SMILES},
-        },
-    ],
-}
-
-
-def _substance(value: Any) -> Substance:
-    if isinstance(value, str):
-        return Substance.pure(value)
-    if isinstance(value, list):
-        inside = value[0] if len(value) == 1 else "Ar"
-        raise InputError(f"{value!r} is a list; a SMILES that begins with [ needs quotes: '[{inside}]'")
-    if not isinstance(value, dict):
-        raise InputError(f"{value!r} is not a substance; {_FORMS}")
-    if value.keys() == {"mixture"} and isinstance(value["mixture"], dict):
-        return Substance.mixture({str(smiles): _fraction(part) for smiles, part in value["mixture"].items()})
-    if value.keys() == {"solute", "solvent"} and all(isinstance(part, str) for part in value.values()):
-        return Substance.solution(value["solute"], value["solvent"])
-    wrong = next((key for key in value if key not in {"mixture", "solute", "solvent"}), None)
-    hint = "" if wrong is None else did_you_mean(str(wrong), ("mixture", "solute", "solvent"))
-    raise InputError(f"{value!r} is not a substance{hint}; {_FORMS}")
-
-
-def _fraction(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
-        raise InputError(
-            f"mole_fraction: {value!r} is not allowed; give a number above 0 and at most 1, such as 0.5"
-        )
-    return float(value)
 
 
 def _listed(value: Any) -> Any:
@@ -191,9 +138,7 @@ class CalculationFile(Model):
             }
         ),
     ]
-    substances: dict[str, Annotated[Substance, BeforeValidator(_substance), WithJsonSchema(_SUBSTANCE)]] = (
-        Field(default_factory=dict)
-    )
+    substances: dict[str, SubstanceEntry] = Field(default_factory=dict)
     states: dict[str, ThermodynamicState] = Field(default_factory=dict)
     properties: tuple[PropertyEntry, ...] = ()
     data_set: DataSetEntry | None = None

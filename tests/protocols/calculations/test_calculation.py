@@ -2,12 +2,13 @@ import re
 from pathlib import Path
 
 import pytest
+from rdkit import Chem
 
 from protocols.calculations.calculation import read_calculation
 from protocols.calculations.plan import plan_of
 from protocols.calculations.problems import CalculationFileError
 from protocols.properties.density import Density
-from protocols.substance import Substance
+from protocols.substance import Component, Substance
 from workflow_backends.errors import PlatformUnavailableError
 from workflow_backends.machine import available_cpus
 
@@ -83,6 +84,43 @@ def test_mixtures_solutions_and_force_fields_beside_the_file(tmp_path, monkeypat
     assert str(read.properties[0].substance) == "0.9 O + 0.1 OO"
 
 
+def test_components_have_counts_roles_and_files(tmp_path, monkeypatch):
+    Chem.MolToMolFile(Chem.AddHs(Chem.MolFromSmiles("CO")), str(tmp_path / "methanol.sdf"))
+    text = _changed(
+        ("tip3p.xml", "{type: GaffForceField}"),
+        (
+            "  water: O",
+            """\
+  water: {file: methanol.sdf}
+  spiked: {solute: {file: methanol.sdf}, solvent: ethanol}
+  many:
+    components:
+      - {smiles: CCO, mole_fraction: 0.75}
+      - {smiles: acetone, mole_fraction: 0.25}
+      - {file: methanol.sdf, count: 3, role: solute}
+  counted:
+    components:
+      - {smiles: CCO, count: 200}
+      - {smiles: CO, count: 56}""",
+        ),
+        ("substance: water", "substance: [water, spiked, many, counted]"),
+    )
+    monkeypatch.chdir("/")
+    read = read_calculation(_write(tmp_path, text))
+    assert [item.substance for item in read.properties] == [
+        Substance.pure("CO"),
+        Substance.solution("CO", "CCO"),
+        Substance(
+            components=(
+                Component(smiles="CCO", mole_fraction=0.75),
+                Component(smiles="CC(C)=O", mole_fraction=0.25),
+                Component(smiles="CO", count=3, role="solute"),
+            )
+        ),
+        Substance(components=(Component(smiles="CCO", count=200), Component(smiles="CO", count=56))),
+    ]
+
+
 def test_paths_of_backends_and_of_data_sets_are_relative_to_the_file(tmp_path, monkeypatch):
     text = _changed(
         ("type: parsl-local\n  number_of_workers: 1", "type: parsl-slurm\n  directory: runs"),
@@ -139,6 +177,22 @@ _BROKEN = {
         [("water: O", "water: [Na+].[Cl-]")],
         "3: not YAML: did not find expected key; check the indentation, and quote a SMILES that begins "
         "with [",
+    ),
+    "a component without an amount": (
+        [("water: O", "water:\n    components:\n      - smiles: O")],
+        "5: substances.water.components: component O: give either mole_fraction or count",
+    ),
+    "a component's misspelt key": (
+        [("water: O", "water:\n    components:\n      - {smiles: O, number: 3}")],
+        "5: substances.water.components.number: not an input of a component; its inputs are smiles, file, ",
+    ),
+    "a molecule whose file is nowhere": (
+        [("water: O", "water: {file: water.sdf}")],
+        "3: substances.water.file: 'water.sdf' cannot be read: ",
+    ),
+    "a key of a substance that does not exist": (
+        [("water: O", "water: {mixtures: {O: 1}}")],
+        "3: substances.water: {'mixtures': {'O': 1}} is not a substance (did you mean 'mixture'?); give a ",
     ),
     "mole fractions that do not sum to 1": (
         [("water: O", "water: {mixture: {O: 0.5, C: 0.4}}")],

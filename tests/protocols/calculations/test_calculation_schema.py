@@ -5,6 +5,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from rdkit import Chem
 
 from protocols.calculations.calculation import read_calculation
 from protocols.calculations.problems import CalculationFileError
@@ -97,9 +98,28 @@ _BACKENDS = {
 }
 
 
+_SUBSTANCES = {
+    "{mixture: {O: 0.9, CCO: 0.1}}": True,
+    "{solute: C, solvent: {file: ethanol.sdf}}": True,
+    "{file: ethanol.sdf}": True,
+    "{components: [{smiles: O, mole_fraction: 1}, {file: ethanol.sdf, count: 3, role: solute}]}": True,
+    "{components: [{smiles: O, count: 200}, {smiles: CCO, count: 56}]}": True,
+    "{components: []}": False,
+    "{components: [{smiles: O}]}": False,
+    "{components: [{mole_fraction: 1}]}": False,
+    "{components: [{smiles: O, mole_fraction: 1, count: 3}]}": False,
+    "{components: [{smiles: O, file: ethanol.sdf, mole_fraction: 1}]}": False,
+    "{components: [{smiles: O, mole_fraction: 1, role: ion}]}": False,
+    "{components: [{smiles: O, number: 3}]}": False,
+    "{file: ethanol.sdf, count: 3}": False,
+    "{solute: C, solvent: [O]}": False,
+}
+
+
 @pytest.mark.parametrize(
     ("key", "value", "right"),
     [
+        *(("substances", f"{{argon: {text}}}", right) for text, right in _SUBSTANCES.items()),
         *(("force_field", text, right) for text, right in _FORCE_FIELDS.items()),
         *(("backend", text, right) for text, right in _BACKENDS.items()),
     ],
@@ -107,6 +127,7 @@ _BACKENDS = {
 def test_schema_and_reader_agree(validator, tmp_path, key, value, right):
     for name in ("ethanol.prmtop", "ethanol.inpcrd", "water.top", "spce.itp", "water.gro"):
         shutil.copy(_DOCS.parent / "examples" / "files" / name, tmp_path)
+    Chem.MolToMolFile(Chem.AddHs(Chem.MolFromSmiles("CCO")), str(tmp_path / "ethanol.sdf"))
     data = {
         "force_field": "argon.xml",
         "substances": {"argon": "[Ar]"},
