@@ -168,7 +168,7 @@ def _structure(liquid: SimulatedLiquid) -> Iterator[Check]:
     if min(moved) > _MOVED * spacing:
         yield Check("mobility", True, text)
     else:
-        yield Check("mobility", False, f"{text}: frozen, glassy, or too short a run")
+        yield Check("mobility", False, f"{text}: frozen, glassy, or simulated too briefly")
     if liquid.substance is not None and len(liquid.substance.components) > 1:
         mixed = max(excess) <= _DEMIXED
         share = f"neighbours are {100 * max(excess):.0f} % of the way from random to all of one kind"

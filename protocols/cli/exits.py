@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import IntEnum
 from types import FrameType
@@ -33,7 +33,7 @@ def say(text: str, data: Any, *, as_json: bool) -> None:
 
 
 @contextmanager
-def reporting(*, as_json: bool, after_interruption: str = "") -> Iterator[None]:
+def reporting(*, as_json: bool, after_interruption: Callable[[], str] = str) -> Iterator[None]:
     """End the command with a line of words, and an exit code, where the block raises.
 
     Parameters
@@ -41,7 +41,7 @@ def reporting(*, as_json: bool, after_interruption: str = "") -> Iterator[None]:
     as_json
         Whether errors go to standard output as JSON instead of to standard error as words.
     after_interruption
-        What to do after Ctrl-C; a request to terminate counts as one.
+        Says what to do after Ctrl-C; a request to terminate counts as one.
     """
     from protocols.errors import InputError, ProtocolsError  # noqa: PLC0415  # heavy
     from workflow_backends.errors import InvalidResourcesError, WorkflowBackendError  # noqa: PLC0415
@@ -54,7 +54,7 @@ def reporting(*, as_json: bool, after_interruption: str = "") -> Iterator[None]:
     except (ProtocolsError, WorkflowBackendError) as error:
         _end(error, Exit.cannot_run, as_json=as_json)
     except KeyboardInterrupt:
-        _end(f"Stopped. {after_interruption}".strip(), Exit.interrupted, as_json=as_json)
+        _end(f"Stopped. {after_interruption()}".strip(), Exit.interrupted, as_json=as_json)
     finally:
         signal.signal(signal.SIGTERM, before)
 

@@ -14,6 +14,7 @@ from protocols.cli.exits import Exit, reporting, say
 from protocols.estimate import estimate
 from protocols.export import result_record
 from protocols.result import PropertyResult
+from protocols.running.run import CALCULATION_NAME
 
 __all__ = ["resume_run", "run_file"]
 
@@ -21,7 +22,7 @@ __all__ = ["resume_run", "run_file"]
 def run_file(file: Path, directory: Path | None, *, as_json: bool) -> None:
     """Run the calculation of a file in a directory, and end with what became of it."""
     home = Path(file.stem) if directory is None else directory
-    with reporting(as_json=as_json, after_interruption=_how_to_resume(home)):
+    with reporting(as_json=as_json, after_interruption=lambda: _how_to_resume(home)):
         calculation = read_calculation(file)
         check_directory(calculation, home)
         _run(calculation, home, as_json=as_json)
@@ -29,11 +30,13 @@ def run_file(file: Path, directory: Path | None, *, as_json: bool) -> None:
 
 def resume_run(directory: Path, *, as_json: bool) -> None:
     """Go on with the calculation that a directory keeps."""
-    with reporting(as_json=as_json, after_interruption=_how_to_resume(directory)):
+    with reporting(as_json=as_json, after_interruption=lambda: _how_to_resume(directory)):
         _run(kept_calculation(directory), directory, as_json=as_json)
 
 
 def _how_to_resume(home: Path) -> str:
+    if not (home / CALCULATION_NAME).exists():
+        return "Nothing had begun."
     return f"Nothing is lost; go on with: estimate-properties resume {home}"
 
 

@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -79,6 +80,13 @@ def test_a_liquid_at_its_state_passes_all(liquid):
     assert checks[0].text.endswith(" K, set to 300 K")
 
 
+def test_what_was_set_has_no_digits_that_its_error_hides(liquid):
+    state = ThermodynamicState(temperature="298.15 K", pressure="101.325 kPa")
+    checks = {check.name: check.text for check in check_liquid(replace(liquid, state=state))}
+    assert re.search(r"\+/- \d\d bar, set to 1 bar", checks["pressure"])
+    assert re.search(r"\+/- 0\.\d+ K, set to 298\.15 K", checks["temperature"])
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
@@ -108,9 +116,10 @@ def test_molecules_that_stay_are_frozen(liquid, tmp_path):
     shaken = state(tmp_path, 1, lambda x: x + np.random.default_rng(3).normal(0, 0.02, x.shape))
     [line] = failed(replace(changed(liquid, last_state=shaken), substance=None))
     assert line.startswith("mobility: molecules 0.5 nm apart moved by 0.03")
-    assert line.endswith("frozen, glassy, or too short a run")
+    assert line.endswith("frozen, glassy, or simulated too briefly")
     assert failed(changed(liquid, last_state=start)) == [
-        "mobility: molecules 0.5 nm apart moved by 0 nm in production: frozen, glassy, or too short a run"
+        "mobility: molecules 0.5 nm apart moved by 0 nm in production: frozen, glassy, or simulated too "
+        "briefly"
     ]
 
 
