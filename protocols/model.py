@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -104,7 +104,8 @@ def _describe(detail: Any, model: type[BaseModel]) -> str:
         case "value_error":
             return f"{field}: {cause}"
         case _:
-            return f"{field}: {_shown(detail['input'])} is not allowed; it {_rule(detail)}"
+            rule = f"{_rule(detail)}{_or_none(detail, model)}"
+            return f"{field}: {_shown(detail['input'])} is not allowed; it {rule}"
 
 
 def _shown(value: Any) -> str:
@@ -125,6 +126,13 @@ _RULES = {
     "greater_than": "must be more than {gt:.15g}",
     "less_than": "must be less than {lt:.15g}",
 }
+
+
+def _or_none(detail: Any, model: type[BaseModel]) -> str:
+    """Say that a choice may be left open, where it may."""
+    known = model.model_fields.get(str(detail["loc"][0])) if detail["loc"] else None
+    optional = known is not None and type(None) in get_args(known.annotation)
+    return ", or null (None in Python)" if detail["type"] == "literal_error" and optional else ""
 
 
 def _rule(detail: Any) -> str:

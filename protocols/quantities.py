@@ -68,7 +68,7 @@ _DIMENSIONS = {
     "pure number": "dimensionless",
 }
 _USUAL = {
-    "temperature": ("K", "degC", "degF", "kelvin"),
+    "temperature": ("K", "degC", "degF", "kelvin", "celsius", "fahrenheit"),
     "pressure": ("atm", "bar", "mbar", "Pa", "kPa", "hPa", "MPa", "mmHg", "torr", "psi"),
     "time": ("fs", "ps", "ns", "us", "ms", "s", "minutes", "hours", "days"),
     "length": ("nm", "angstrom", "pm", "um"),
@@ -106,9 +106,14 @@ def quantity(value: object) -> Quantity:
         unit = error.unit_names if isinstance(error.unit_names, str) else error.unit_names[0]
         raise InputError(f"{value!r} is not a quantity: the unit {unit!r} is not known") from None
     except (pint.errors.PintError, TypeError, ValueError, AttributeError) as error:
-        reason = _NO_QUANTITY if isinstance(value, str) else error
+        reason = _no_quantity(value) if isinstance(value, str) else error
         raise InputError(f"{value!r} is not a quantity: {reason}") from None
     raise InputError(f"{value!r} has no unit")
+
+
+def _no_quantity(text: str) -> str:
+    comma = "; write its decimals with a point" if re.match(r"\s*[+-]?\d+,\d", text) else ""
+    return f"{_NO_QUANTITY}{comma}"
 
 
 def _unit(name: str) -> str:

@@ -33,6 +33,7 @@ _HINTS = {
     "did not find expected key": "check the indentation, and quote a SMILES that begins with [",
     "did not find expected ',' or": "close the bracket, and quote a SMILES that has brackets",
     "could not find expected ':'": "a key is followed by a colon and a space",
+    "undefined alias": "quote a text that begins with *",
     "while scanning a quoted scalar": "close the quote",
 }
 

@@ -39,7 +39,12 @@ OWN_BACKENDS = {
     "parsl-pbs": "workflow_backends.parsl_engine.queues:ParslPBSBackend",
     "parsl-slurm": "workflow_backends.parsl_engine.queues:ParslSlurmBackend",
 }
-_REASONS = {"int": "give a whole number", "bool": "give true or false", "float": "give a number"}
+_REASONS = {
+    "int": "give a whole number",
+    "float": "give a number",
+    "bool": "give true or false",
+    "sequence": "give a list",
+}
 _CONTAINERS = (tuple, list, dict, Mapping, Sequence)
 
 
@@ -222,19 +227,22 @@ class _InsideError(InvalidConfigurationError):
 
 
 def _not_known(key: object, known: Iterable[str]) -> str:
+    inside = "resources_per_worker"
+    if inside in known and key in inspect.signature(QueueWorkerResources).parameters:
+        return f"{key}: belongs under {inside}"
     return f"{key}: not known{did_you_mean(str(key), known)}; known are {', '.join(known)}"
 
 
 def _one_line(error: ValidationError) -> str:
-    told: dict[str, None] = {}
+    told: dict[object, str] = {}  # one for each key, since each kind that a value may have tells its own
     for problem in error.errors(include_url=False):
         place, cause = problem["loc"], problem.get("ctx", {}).get("error")
         kind = problem["type"].partition("_")[0]
         reason = _REASONS.get(kind, problem["msg"].removeprefix("Value error, "))
         if kind == "missing" and len(place) == 1:
-            told[f"{place[0]}: missing"] = None
+            told.setdefault(place[0], f"{place[0]}: missing")
         elif isinstance(cause, _InsideError):
-            told[f"{place[0]}.{cause}"] = None
+            told.setdefault(place[0], f"{place[0]}.{cause}")
         else:
-            told[f"{place[0]}: {problem['input']!r} is not allowed; {reason}"] = None
-    return "; ".join(told)
+            told.setdefault(place[0], f"{place[0]}: {problem['input']!r} is not allowed; {reason}")
+    return "; ".join(told.values())

@@ -179,7 +179,9 @@ def _parsed(path: Path) -> tuple[str, Any, dict[Location, int]]:
         text = path.read_text(encoding="utf-8")
         return text, *parse_yaml_with_lines(text)
     except (OSError, UnicodeDecodeError) as error:
-        problems.add(f"cannot be read: {getattr(error, 'strerror', None) or 'it is not text in UTF-8'}")
+        problems.add(
+            f"cannot be read: {getattr(error, 'strerror', None) or 'it is not text in UTF-8; save it so'}"
+        )
     except InputError as error:
         told = re.fullmatch(r"document: not YAML; line (\d+): (.*)", str(error))
         if told is None:
@@ -284,10 +286,8 @@ def _property(name: str, entry: PropertyEntry, substance: Any, state: Any) -> Pr
 
 def _known(what: str, name: str, among: dict[str, Any]) -> Any:
     if name not in among:
-        known = ", ".join(among) or "none"
-        raise InputError(
-            f"{what}: {name!r} is not among the {what}s{did_you_mean(name, among)}; they are {known}"
-        )
+        known = f"they are {', '.join(among)}" if among else "there are none"
+        raise InputError(f"{what}: {name!r} is not among the {what}s{did_you_mean(name, among)}; {known}")
     return among[name]
 
 

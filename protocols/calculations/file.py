@@ -22,16 +22,28 @@ __all__ = ["CalculationFile", "DataSetEntry", "PropertyEntry"]
 def _listed(value: Any) -> Any:
     """Return one name, or a list of several, as a tuple."""
     names = value if isinstance(value, list) else [value]
-    wrong = next((name for name in names if not isinstance(name, str)), None)
-    if wrong is not None or not names:
-        raise InputError(f"{value!r} is not allowed; give a name, or a list of names")
-    return tuple(names)
+    if not names or not all(isinstance(name, str | int | float) for name in names):
+        shown = "an empty value" if value is None else repr(value)
+        raise InputError(f"{shown} is not allowed; give a name, or a list of names")
+    return tuple(map(str, names))
+
+
+def _named(value: Any) -> Any:
+    """Return a mapping whose keys are names, those that look like numbers too."""
+    return {str(name): each for name, each in value.items()} if isinstance(value, dict) else value
 
 
 _Names = Annotated[
     tuple[str, ...],
     BeforeValidator(_listed),
-    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": ["string", "number"]},
+                {"type": "array", "items": {"type": ["string", "number"]}},
+            ]
+        }
+    ),
 ]
 
 
@@ -145,6 +157,11 @@ class CalculationFile(Model):
     settings: SimulationSettings = Field(default_factory=SimulationSettings)
     limits: Limits = Field(default_factory=Limits)
     backend: dict[str, Any] | None = None
+
+    @field_validator("substances", "states", mode="before")
+    @classmethod
+    def _by_name(cls, value: Any) -> Any:
+        return _named(value)
 
     @field_validator("properties", mode="before")
     @classmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import model_validator
 
@@ -15,7 +15,7 @@ from protocols.properties.averages import applied_pressure
 from protocols.properties.base import PropertyWorkflow, Replicas
 from protocols.properties.liquid import liquid_replicas
 from protocols.properties.response import ResponseProperty
-from protocols.quantities import Quantity, Temperature, describe_quantity, is_less, quantity, registry
+from protocols.quantities import Dimension, Quantity, describe_quantity, is_less, quantity, registry
 from protocols.settings import SimulationSettings
 from protocols.state import ThermodynamicState
 from protocols.systems.sources import ParameterSource
@@ -34,7 +34,7 @@ class TemperatureDerivative(ResponseProperty):
     """
 
     method: Literal["fluctuations", "finite difference"] = "fluctuations"
-    temperature_step: Temperature | None = None
+    temperature_step: Annotated[Quantity, Dimension("temperature", "5 K")] | None = None
 
     @model_validator(mode="after")
     def _step_fits(self) -> TemperatureDerivative:

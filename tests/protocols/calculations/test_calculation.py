@@ -134,6 +134,12 @@ def test_paths_of_backends_and_of_data_sets_are_relative_to_the_file(tmp_path, m
     assert f"#SBATCH --output={tmp_path}/runs/" in read.make_backend().job_script()
 
 
+def test_names_may_look_like_numbers(tmp_path):
+    text = _changed(("room:", "300:"), ("state: room", "state: 300"), ("water: O", "1: O"))
+    [item] = read_calculation(_write(tmp_path, text.replace("substance: water", "substance: [1]"))).properties
+    assert str(item) == "Density of O at 298.15 K, 1 atm"
+
+
 def test_a_data_set_joins_the_properties_and_gives_references(tmp_path):
     text = _changed(("properties:", "data_set: {file: water.csv, target: 0.2 %}\nproperties:"))
     read = read_calculation(_write(tmp_path, text))
@@ -283,6 +289,45 @@ _BROKEN = {
     "settings without a value": (
         [("  production_time: 200 ps\n", "")],
         "11: settings: an empty value is not allowed; it must have keys and values, each as 'key: value'",
+    ),
+    "a decimal comma": (
+        [("{temperature: 298.15 K, pressure: 1 atm}", "\n    temperature: 298,15 K")],
+        "6: states.room.temperature: '298,15 K' is not a quantity: it must be a number and a unit; write ",
+    ),
+    "a property left empty": (
+        [("property: Density", "property:")],
+        "7: properties.property: an empty value is not allowed; give a name, or a list of names",
+    ),
+    "a state in place of its name": (
+        [("state: room", "state: {temperature: 298.15 K}")],
+        "9: properties.state: {'temperature': '298.15 K'} is not allowed; give a name, or a list of names",
+    ),
+    "no states": (
+        [("states:\n  room: {temperature: 298.15 K, pressure: 1 atm}\n", "")],
+        "7: properties.state: 'room' is not among the states; there are none",
+    ),
+    "constraints that are none": (
+        [("production_time: 200 ps", "constraints: none")],
+        "12: settings.constraints: 'none' is not allowed; it must be 'HBonds', 'AllBonds' or 'HAngles', or ",
+    ),
+    "threads of nobody": (
+        [("number_of_workers: 1", "number_of_threads: 2")],
+        "15: backend.number_of_threads: belongs under resources_per_worker",
+    ),
+    "commands that are no list": (
+        [("parsl-local", "parsl-slurm"), ("number_of_workers: 1", "setup_script_commands: module load cuda")],
+        "15: backend.setup_script_commands: 'module load cuda' is not allowed; give a list",
+    ),
+    "a text that begins with a star": (
+        [("water: O", "water: *O")],
+        "3: not YAML: found undefined alias; quote a text that begins with *",
+    ),
+    "a step without a unit": (
+        [
+            ("Density", "IsobaricHeatCapacity"),
+            ("target: 0.2 %", "method: finite difference\n    temperature_step: 5"),
+        ],
+        "11: properties.temperature_step: 5 has no unit; give a temperature such as '5 K'",
     ),
     "a production shorter than a frame": (
         [("200 ps", "0.1 ps")],
