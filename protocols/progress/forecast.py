@@ -47,7 +47,7 @@ class Pace:
         fractions: Mapping[str, float],
         summaries: Iterable[Mapping[str, Any]],
     ) -> float | None:
-        """Return about how long the run still takes; None while no simulation has been seen to move.
+        """Return about how long the run still takes; None while nothing tells, or nothing is left.
 
         Parameters
         ----------
@@ -67,8 +67,8 @@ class Pace:
         for summary in summaries:
             shared, number = summary.get("simulations", ""), summary.get("steps_a_round", 0)
             to_come[shared] = max(to_come.get(shared, 0), rounds_left(summary) * number)
-        at_a_time = max(1, len(fractions))
-        return (here + sum(to_come.values())) * self._seconds_a_step / at_a_time
+        left = here + sum(to_come.values())
+        return left * self._seconds_a_step / max(1, len(fractions)) if left else None
 
     def _measure(self, steps: Mapping[str, int], fractions: Mapping[str, float]) -> None:
         """Take the mean over what runs of the seconds a step has taken since it was first seen."""

@@ -22,12 +22,17 @@ __all__ = ["html_of"]
 
 _WORDS = {
     "converged": "Good enough: the value can be used with its standard error.",
-    "not converged": "A limit came before the target was met; value and error are those so far.",
-    "too short": "The simulations are too short to tell; take value and error as a first impression.",
+    "not converged": "A limit came before the target was met; value and error are those so far. "
+    "With a higher limit, the same command goes on from here.",
+    "too short": "The simulations are too short to tell; take value and error as a first impression. "
+    "Give a target, or a longer production_time.",
     "failed": "No value: a protocol failed.",
     "running": "Still being simulated; value and error are those of the last round.",
     "interrupted": "The run was interrupted before this was good enough; shown are the rounds that ended.",
 }
+_DOUBTFUL = (
+    "The standard error is small enough, but a check did not pass: look at it before you use the value."
+)
 _CLASSES = {
     "converged": "good",
     "not converged": "warn",
@@ -102,6 +107,7 @@ def _property(
     pictures: _Pictures,
 ) -> dict[str, Any]:
     status, label = str(estimate["status"]), estimate.get("protocol")
+    warnings = [check for check in estimate.get("checks", []) if not check["passed"]]
     has_value = status != "failed" and estimate.get("value") is not None
     series, problems = series_of(run, label) if has_value and label else ([], [])
     failing = run.protocol(label) if status == "failed" and label else None
@@ -111,7 +117,8 @@ def _property(
         "type": estimate.get("type", estimate["property"].partition(" of ")[0]),
         "status": status,
         "class": _CLASSES.get(status, "warn"),
-        "words": _WORDS.get(status, ""),
+        "words": _DOUBTFUL if warnings and status == "converged" else _WORDS.get(status, ""),
+        "warnings": warnings,
         "reason": estimate.get("reason", ""),
         "round": estimate.get("round"),
         "unit": plots.unit_text(estimate["unit"]),

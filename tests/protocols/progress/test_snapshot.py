@@ -128,6 +128,7 @@ def test_the_time_left_counts_each_shared_simulation_once(monkeypatch):
     assert left == pytest.approx(0.1 * (400 + 1000 + 6 * 1000))
     # Between two simulations the pace is remembered.
     assert pace.seconds_left([waiting], {}, []) == pytest.approx(100)
+    assert pace.seconds_left([], {}, []) is None  # there is nothing to wait for
 
 
 @pytest.mark.parametrize("wanted", [None, False])

@@ -222,6 +222,20 @@ def test_text_from_a_run_never_becomes_markup(copy):
     assert page.words.count("alert('x')") >= 8
 
 
+def test_a_check_that_did_not_pass_needs_attention_though_the_value_has_converged(copy):
+    file = copy / "estimates.json"
+    [first, _] = json.loads(file.read_text(encoding="utf-8"))
+    assert all(check["passed"] for check in first["checks"])
+    fine = first | {"status": "converged", "reason": ""}
+    file.write_text(json.dumps([fine]))
+    assert "Needs attention" not in page_of(copy).words
+    file.write_text(json.dumps([fine | {"checks": [{"name": "phase", "passed": False, "text": "a gas"}]}]))
+    attention = page_of(copy).words.partition("Needs attention")[2].partition("Results")[0]
+    assert "phase (check not passed): a gas" in attention
+    assert "before you use the value" in attention
+    assert "Good enough" not in page_of(copy).words
+
+
 def test_a_run_that_goes_on_and_one_that_has_just_begun(copy, tmp_path):
     file = copy / "estimates.json"
     [first, second] = json.loads(file.read_text(encoding="utf-8"))
