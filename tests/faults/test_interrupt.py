@@ -38,4 +38,6 @@ def test_ctrl_c_ends_an_estimate_in_this_process(tmp_path: Path) -> None:
     assert script.returncode != 0
     assert errors.rstrip().endswith("KeyboardInterrupt")
     assert not list(tmp_path.glob("**/lock.json"))
-    assert run_status(tmp_path).counts[ProtocolState.interrupted] == 1
+    status = run_status(tmp_path)
+    assert status.counts[ProtocolState.interrupted] == 1
+    assert status.driver == "interrupted; go on with the same script and the same directory"

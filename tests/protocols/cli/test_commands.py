@@ -101,6 +101,7 @@ def test_ctrl_c_says_how_to_resume_and_resume_goes_on(tmp_path, argon):
     assert (run.returncode, printed) == (130, "")
     assert errors == "Stopped. Nothing is lost; go on with: estimate-properties resume argon\n"
     assert run_status(tmp_path / "argon").holder is None
+    assert run_status(tmp_path / "argon").interrupted
 
     kept = tmp_path / "argon" / "calculation.yaml"
     kept.write_text(_ARGON.format(production="2 ps"))
