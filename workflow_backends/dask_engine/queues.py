@@ -138,7 +138,7 @@ class DaskQueueBackend(CalculationBackend):
         """Raise InvalidResourcesError where `start` would; starts nothing and asks no scheduler."""
         require_dask("dask_jobqueue")
         require_dask("cryptography")
-        self._address()
+        worker_address(self._interface)
 
     def _start_engine(self, pools: Mapping[str, Pool]) -> Engine:  # noqa: ARG002  # there is one
         self.check()
