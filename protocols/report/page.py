@@ -25,11 +25,13 @@ _WORDS = {
     "not converged": "A limit came before the target was met; value and error are those so far. "
     "With a higher limit, the same command goes on from here.",
     "too short": "The simulations are too short to tell; take value and error as a first impression. "
-    "Give a target, or a longer production_time.",
+    "Give a target, or longer simulations.",
     "failed": "No value: a protocol failed.",
     "running": "Still being simulated; value and error are those of the last round.",
     "interrupted": "The run was interrupted before this was good enough; shown are the rounds that ended.",
 }
+_ITS_ERROR = " standard error"
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _DOUBTFUL = (
     "The standard error is small enough, but a check did not pass: look at it before you use the value."
 )
@@ -136,7 +138,7 @@ def _property(
         "checks": estimate.get("checks", []),
         "notes": estimate.get("notes", []),
         "incidents": estimate.get("incidents", []),
-        "details": estimate.get("details", {}),
+        "details": _details(estimate.get("details", {})),
         "mole_fractions": estimate.get("mole_fractions", {}),
         "problems": problems,
         "series": [_series(each, pictures) for each in series],
@@ -199,9 +201,8 @@ def _panels(run: RunReading, estimate: dict[str, Any], pictures: _Pictures) -> l
         panels.append({"title": "Rounds", "text": text, "svg": pictures(svg)})
     for curve in curves_of(run, estimate.get("protocol") or ""):
         text = "Mean over segments with a band of one standard error."
-        panels.append(
-            {"title": curve.name.partition(" (")[0], "text": text, "svg": pictures(plots.curve(curve))}
-        )
+        title = curve.name.partition(" (")[0].capitalize()
+        panels.append({"title": title, "text": text, "svg": pictures(plots.curve(curve))})
     return panels
 
 
@@ -220,6 +221,19 @@ def _parity(properties: list[dict[str, Any]], pictures: _Pictures) -> list[dict[
     return panels
 
 
+def _details(details: Mapping[str, str]) -> dict[str, str]:
+    """Return what else is known, each number with its error where that is known too."""
+    shown = {}
+    for name, text in details.items():
+        number, _, unit = text.partition(" ")
+        error, _, unit_of_error = details.get(f"{name}{_ITS_ERROR}", "").partition(" ")
+        if error and unit == unit_of_error:
+            shown[name] = f"{_value(float(number), float(error))} {unit}".rstrip()
+        elif not name.endswith(_ITS_ERROR):
+            shown[name] = text
+    return shown
+
+
 def _shown(estimate: Mapping[str, Any]) -> str:
     return _value(estimate["value"], estimate.get("standard_error"))
 
@@ -235,7 +249,7 @@ def _plain(value: float, error: float | None) -> str:
     if abs(value) >= 1e5 or 0 < abs(value) < 1e-3:
         exponent = int(f"{value:e}".partition("e")[2])
         power = 10.0**exponent
-        return f"({with_error(value / power, error / power)}) x 10^{exponent}"
+        return f"({with_error(value / power, error / power)}) · 10{str(exponent).translate(_RAISED)}"
     return with_error(value, error)
 
 

@@ -30,6 +30,7 @@ __all__ = [
 
 _Array = NDArray[np.float64]
 
+_UPRIGHT = 28  # letters
 _POINTS = 200  # a line; more cannot be told apart
 _INK, _MUTED, _GRID, _BAND = "#010101", "#020202", "#030303", "#040404"
 _REPLICAS = tuple(f"#0505{number:02d}" for number in range(7))
@@ -79,12 +80,12 @@ class _Picture:
         self._context.__enter__()
         self.figure = Figure(figsize=(4.0, self._height))
         self.figure.subplots_adjust(
-            left=0.22, bottom=0.54 / self._height, right=0.97, top=1 - 0.2 / self._height
+            left=0.22, bottom=0.54 / self._height, right=0.94, top=1 - 0.2 / self._height
         )
         FigureCanvasSVG(self.figure)
         axes = self.figure.subplots()
         axes.set_xlabel(self._labels[0])
-        axes.set_ylabel(self._labels[1])
+        axes.set_ylabel(_in_lines(self._labels[1]))
         axes.locator_params(nbins=6)
         return axes
 
@@ -116,6 +117,11 @@ def unit_text(unit: str) -> str:
     """Return a unit as it is printed; empty for a pure number."""
     text = unit.replace("dimensionless", "").replace("*", "·")
     return text.replace("^2", "²").replace("^3", "³")
+
+
+def _in_lines(label: str) -> str:
+    """Return the label of an upright axis, with its unit in a second line where it would be too long."""
+    return label.replace(" / ", "\n/ ") if len(label) > _UPRIGHT else label
 
 
 def _with_unit(name: str, unit: str) -> str:
@@ -242,7 +248,7 @@ def autocorrelation(series: Series) -> str | None:
         )
         apart = series.estimate.statistical_inefficiency * step
         axes.axvline(apart, color=_INK, linestyle=(0, (4, 2)), linewidth=1.4)
-        axes.set_xlim(0, max(lags - 1, 1) * step)
+        axes.set_xlim(0, max((lags - 1) * step, 1.05 * apart))
         axes.set_ylim(top=1.05)
     return picture.svg
 
@@ -272,8 +278,8 @@ def curve(drawn: Curve) -> str:
 
 
 def _slashed(name: str) -> str:
-    """Return "time / ps" of the "time (ps)" that tables have."""
-    return re.sub(r" \((.+)\)$", r" / \1", name)
+    """Return "area / nm²" of the "area (nm^2)" that tables have."""
+    return re.sub(r" \((.+)\)$", lambda found: f" / {unit_text(found[1])}", name)
 
 
 def parity(points: Sequence[tuple[float, float, float, float]], name: str, unit: str) -> str:

@@ -21,6 +21,8 @@ from protocols import (
     write_report,
 )
 from protocols.quantities import with_error
+from protocols.report import plots
+from protocols.report.series import Curve
 from protocols.running.locking import DirectoryLock
 
 _VOID = {"meta", "br", "link", "img", "hr", "input"}
@@ -234,6 +236,27 @@ def test_a_check_that_did_not_pass_needs_attention_though_the_value_has_converge
     assert "phase (check not passed): a gas" in attention
     assert "before you use the value" in attention
     assert "Good enough" not in page_of(copy).words
+
+
+def test_a_long_label_has_its_unit_in_a_line_of_its_own():
+    numbers = np.arange(3.0)
+    svg = plots.curve(Curve("mean squared displacement (nm^2)", "lag (ps)", numbers, numbers, numbers))
+    assert {"mean squared displacement", "/ nm²", "lag / ps"} <= set(Page(svg).text)
+
+
+def test_numbers_are_written_with_their_errors_as_people_do(copy):
+    file = copy / "estimates.json"
+    [first, _] = json.loads(file.read_text(encoding="utf-8"))
+    details = {
+        "temperature": "100.704 K",
+        "temperature standard error": "0.943098 K",
+        "pressure": "204.5 bar",
+    }
+    small = {"value": -7.1e-4, "standard_error": 4e-4, "unit": "1/K", "details": details}
+    file.write_text(json.dumps([first | small]))
+    page = page_of(copy)
+    assert "(-7 ± 4) · 10⁻⁴ 1/K" in page.cells
+    assert "temperature: 100.7 ± 0.9 K pressure: 204.5 bar" in page.words
 
 
 def test_a_run_that_goes_on_and_one_that_has_just_begun(copy, tmp_path):
