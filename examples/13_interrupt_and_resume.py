@@ -4,8 +4,7 @@ The run is example 08, in a process of its own. About five minutes on two cores.
 
 Expected output, beside progress:
 
-    resumed: 6 finished, 2 interrupted, 5 waiting; interrupted: process 4711 on node7 has died; go on
-    with the same script and the same directory
+    resumed: 6 finished, 2 interrupted, 5 waiting; interrupted: process 4711 on node7 has died; go on with ...
     the same command again:
     EnthalpyOfVaporization of O at 298.15 K, 1 atm: 42.62 +/- 0.06 kJ/mol
     Density of O at 298.15 K, 1 atm: 0.986 +/- 0.002 g/mL

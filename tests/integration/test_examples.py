@@ -41,7 +41,7 @@ SHOWN = {
     ],
     "12_asyncio_sweep.py": [f"Density of \\[Ar\\] at \\d+ K, 10 bar: {NUMBER} g/mL.*"] * 5,
     "13_interrupt_and_resume.py": [
-        r".*: \d+ finished, .*; interrupted: process \d+ on .* has died; go on with the same script .*",
+        r".*: \d+ finished, .*; interrupted: process \d+ on .* has died; go on with .*",
         "the same command again:",
         "EnthalpyOfVaporization of O .*",
         "Density of O .*",
