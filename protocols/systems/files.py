@@ -211,9 +211,7 @@ class CharmmFiles(FileSource):
             kind = known.get(atom.attype)
             if kind is None or kind.epsilon is None:
                 names = ", ".join(file.name for file in self.parameters)
-                problem = (
-                    f"is not in {names}" if kind is None else f"has no Lennard-Jones parameters in {names}"
-                )
+                problem = "is not" if kind is None else "has no Lennard-Jones parameters"
                 raise InputError(
                     f"force_field: {self.psf.name}: atom {atom.name} of {atom.residue.resname} has the type "
                     f"{atom.attype}, which {problem} in {names}"

@@ -21,6 +21,7 @@ from protocols.errors import InputError
 from protocols.model import Model
 from protocols.paths import located
 from protocols.settings import InteractionSettings
+from protocols.systems.merging import check_forces
 from protocols.systems.molecules import (
     Graph,
     ParameterisedMolecules,
@@ -209,7 +210,11 @@ def _box(files: FileSource) -> GivenBox | None:
 
 
 def _check(source: FileSource, loaded: Loaded) -> None:
-    """Raise InputError where parameters and coordinates are not of the same atoms in the same order."""
+    """Raise InputError where parameters and coordinates are not of the same atoms in the same order.
+
+    Forces that no box can be made with are refused too.
+    """
+    check_forces(loaded.system, str(source))
     parameters, coordinates = source.files()[:2]
     atoms = list(loaded.topology.atoms())
     if len(loaded.positions) != len(atoms):

@@ -26,6 +26,8 @@ from workflow_backends.spelling import did_you_mean
 
 __all__ = ["ForceFieldFile", "OpenMMForceField"]
 
+_INDUCED = ("AmoebaMultipoleForce", "DrudeForce", "HippoNonbondedForce")
+
 
 class ForceFieldFile(Model):
     """One force-field file.
@@ -127,6 +129,7 @@ class OpenMMForceField(ParameterSource):
             rigidWater=interactions.rigid_water,
             hydrogenMass=md_value(interactions.hydrogen_mass, "dalton"),
         )
+        _refuse_polarisable(self, system)
         set_interactions(system, interactions, periodic=periodic)
         return Parameterised(system, modeller.topology, modeller.positions)
 
@@ -160,13 +163,24 @@ def _problem_with(force_field: OpenMMForceField, smiles: str) -> str | None:
     modeller = app.Modeller(box_topology([(molecule, 1)]), molecule.positions * unit.nanometer)
     try:
         modeller.addExtraParticles(force_field.load())
-        force_field.load().createSystem(modeller.topology)
+        _refuse_polarisable(force_field, force_field.load().createSystem(modeller.topology))
     except InputError:
         raise
     except Exception as error:  # noqa: BLE001  # OpenMM raises whatever its generators raise
         said = " ".join(str(error).split()).split(". ")[0]
         return said + _atoms_of_type(force_field, said.rpartition("atom type ")[2])
     return None
+
+
+def _refuse_polarisable(force_field: OpenMMForceField, system: Any) -> None:
+    """Raise InputError for induced dipoles, which the simulations here have no integrator for."""
+    kind = next(
+        (name for name in (type(force).__name__ for force in system.getForces()) if name in _INDUCED), None
+    )
+    if kind is not None:
+        raise InputError(
+            f"force_field: {force_field} has a {kind}; polarisable force fields are not supported"
+        )
 
 
 def _atoms_of_type(force_field: OpenMMForceField, kind: str) -> str:

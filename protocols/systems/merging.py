@@ -9,7 +9,7 @@ import openmm
 
 from protocols.errors import InputError
 
-__all__ = ["SystemBuilder"]
+__all__ = ["SystemBuilder", "check_forces"]
 
 # The terms of a force, and how many particles stand in one; parameters follow after the particles.
 _TERMS = {
@@ -24,6 +24,21 @@ _TERMS = {
 _HARMONIC = (openmm.HarmonicBondForce, openmm.HarmonicAngleForce)
 _IGNORED = ("CMMotionRemover",)
 _Indices = Mapping[int, int]
+
+
+def check_forces(system: Any, name: str) -> None:
+    """Raise InputError for a force of a System that cannot be copied, such as that of a polarisable model."""
+    for force in system.getForces():
+        if type(force).__name__ not in _IGNORED:
+            _check_force(force, name)
+
+
+def _check_force(force: Any, name: str) -> None:
+    kind = type(force).__name__
+    if kind not in _MAKERS or _is_special(force):
+        raise InputError(
+            f"force_field: {name} has a {kind} that cannot be copied; known are {', '.join(sorted(_MAKERS))}"
+        )
 
 
 class SystemBuilder:
@@ -95,11 +110,7 @@ class SystemBuilder:
     def _target(self, force: Any) -> Any:
         """Return the force that takes the terms of this one."""
         kind = type(force).__name__
-        if kind not in _MAKERS or _is_special(force):
-            raise InputError(
-                f"force_field: {self._name} has a {kind} that cannot be copied; known are "
-                f"{', '.join(sorted(_MAKERS))}"
-            )
+        _check_force(force, self._name)
         settings = _settings(force)
         if kind == "CustomNonbondedForce":
             other = next((key for key in self._forces if key[0] == kind and key[1] != settings), None)

@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 from openmm import app, unit
@@ -11,9 +13,8 @@ from protocols.systems.coordinates import BuildCoordinatesPackmol
 
 def pack(directory, resources, seed=1, **inputs):
     mixture = Substance.mixture({"O": 0.75, "CO": 0.25})
-    protocol = BuildCoordinatesPackmol(
-        substance=mixture, **({"number_of_molecules": 40, "density": "0.8 g/mL", "seed": seed} | inputs)
-    )
+    usual = {"substance": mixture, "number_of_molecules": 40, "density": "0.8 g/mL", "seed": seed}
+    protocol = BuildCoordinatesPackmol(**(usual | inputs))
     outputs = execute_in(protocol, directory, resources)
     return outputs, app.PDBxFile(str(outputs.coordinates_file))
 
@@ -68,7 +69,12 @@ def test_the_density_gives_way_until_the_molecules_fit(tmp_path, resources, monk
     ]
 
 
-def test_what_cannot_be_packed_is_an_error_with_the_densities_tried(tmp_path, resources, monkeypatch):
-    monkeypatch.setattr(coordinates, "_run_packmol", lambda *_: "it failed")
-    with pytest.raises(PackingError, match=r"no packing from 0\.8.* down to 0\.44.*: it failed"):
-        pack(tmp_path, resources)
+def test_what_cannot_be_packed_is_an_error_with_the_densities_tried(tmp_path, resources):
+    with pytest.raises(PackingError) as caught:
+        pack(tmp_path, resources, substance=Substance.pure("[Ar]"), number_of_molecules=3, density="60 g/mL")
+    found = re.fullmatch(
+        r"density: packmol found no packing from (\S+) \S+ down to (\S+) \S+: (.+)", str(caught.value)
+    )
+    assert found is not None, str(caught.value)
+    assert (float(found[1]), float(found[2])) == pytest.approx((60, 60 * 0.92**7))
+    assert "GENCAN loops" in found[3]

@@ -1,5 +1,6 @@
 """Systems of files through our interface have the energy and the forces of OpenMM's own loaders."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -12,11 +13,13 @@ from protocols.errors import InputError
 from protocols.settings import InteractionSettings
 from protocols.systems.files import AmberFiles, CharmmFiles, GromacsFiles, SystemFiles
 from protocols.systems.forcefield import OpenMMForceField
+from protocols.systems.interactions import CONSTRAINTS
 from protocols.systems.topology import Molecule, box_topology
 
 HERE = Path(__file__).parents[2] / "force_fields" / "files"
 SHIPPED = Path(__file__).parents[3] / "examples" / "files"
-INTERACTIONS = InteractionSettings(cutoff="0.5 nm", switching_distance="0.4 nm", ewald_error_tolerance=1e-6)
+USUAL = {"cutoff": "0.5 nm", "switching_distance": "0.4 nm", "ewald_error_tolerance": 1e-6}
+INTERACTIONS = InteractionSettings(**USUAL)
 RELATIVE = 1e-6
 
 
@@ -45,21 +48,28 @@ def assert_equal(ours, theirs):
     assert np.abs(ours[1] - theirs[1]).max() < RELATIVE * np.abs(theirs[1]).max()
 
 
-def of_loader(loader, *arguments, periodic, hydrogen_mass=None):
+def of_loader(loader, *arguments, periodic, interactions=INTERACTIONS):
     """Return the System as OpenMM's loader makes it with the same interactions."""
+    mass = interactions.hydrogen_mass
+    switch = interactions.switching_distance if periodic else None
     system = loader.createSystem(
         *arguments,
         nonbondedMethod=app.PME if periodic else app.NoCutoff,
-        nonbondedCutoff=0.5 * unit.nanometer,
-        switchDistance=(0.4 if periodic else 0.0) * unit.nanometer,
-        ewaldErrorTolerance=1e-6,
-        constraints=app.HBonds,
-        hydrogenMass=hydrogen_mass,
+        nonbondedCutoff=interactions.cutoff.to("nm").magnitude * unit.nanometer,
+        switchDistance=(0.0 if switch is None else switch.to("nm").magnitude) * unit.nanometer,
+        ewaldErrorTolerance=interactions.ewald_error_tolerance,
+        constraints=CONSTRAINTS[interactions.constraints],
+        rigidWater=interactions.rigid_water,
+        hydrogenMass=None if mass is None else mass.to("dalton").magnitude * unit.dalton,
     )
     for force in system.getForces():
         if isinstance(force, openmm.NonbondedForce):
-            force.setUseDispersionCorrection(True)
+            force.setUseDispersionCorrection(interactions.long_range_correction)
     return system
+
+
+def masses_of(system):
+    return [system.getParticleMass(index)._value for index in range(system.getNumParticles())]
 
 
 def constraints_of(system):
@@ -78,19 +88,58 @@ def test_one_molecule_of_an_amber_file_is_that_of_the_loader():
     assert constraints_of(made.system) == constraints_of(theirs)
 
 
-@pytest.mark.parametrize("of", ["one molecule", "the box"])
-def test_an_amber_box_is_that_of_the_loader(of):
+@pytest.mark.parametrize(
+    ("of", "changed"),
+    [
+        ("one molecule", {}),
+        ("the box", {}),
+        ("the box", {"switching_distance": None, "long_range_correction": False}),
+        ("the box", {"constraints": "AllBonds", "cutoff": "0.6 nm"}),
+        ("one molecule", {"constraints": None, "hydrogen_mass": "3 dalton"}),
+    ],
+)
+def test_an_amber_box_is_that_of_the_loader(of, changed):
+    interactions = InteractionSettings(**(USUAL | changed))
     names = (SHIPPED / "ethanol.prmtop", SHIPPED / "ethanol.inpcrd")
     box = (HERE / "ethanol_box.prmtop", HERE / "ethanol_box.inpcrd")
     source = AmberFiles(*(names if of == "one molecule" else box))
     inpcrd = app.AmberInpcrdFile(str(box[1]))
     prmtop = app.AmberPrmtopFile(str(box[0]), periodicBoxVectors=inpcrd.boxVectors)
-    made = source.parameterised(prmtop.topology, inpcrd.positions, INTERACTIONS, periodic=True)
-    theirs = of_loader(prmtop, periodic=True)
+    made = source.parameterised(prmtop.topology, inpcrd.positions, interactions, periodic=True)
+    theirs = of_loader(prmtop, periodic=True, interactions=interactions)
     ours = computed(made.system, made.positions, inpcrd.boxVectors)
     assert_equal(ours, computed(theirs, inpcrd.positions, inpcrd.boxVectors))
     assert constraints_of(made.system) == constraints_of(theirs)
+    assert masses_of(made.system) == pytest.approx(masses_of(theirs))
     assert (source.given_box() is not None) == (of == "the box")
+
+
+def test_angles_of_hydrogens_are_fixed_at_rest():
+    """OpenMM's loader takes the length of another bond where a molecule has several kinds of bonds."""
+    source = AmberFiles(SHIPPED / "ethanol.prmtop", SHIPPED / "ethanol.inpcrd")
+    prmtop = app.AmberPrmtopFile(str(SHIPPED / "ethanol.prmtop"))
+    positions = app.AmberInpcrdFile(str(SHIPPED / "ethanol.inpcrd")).positions
+    interactions = InteractionSettings(**USUAL, constraints="HAngles")
+    made = source.parameterised(prmtop.topology, positions, interactions, periodic=False)
+    theirs = of_loader(prmtop, periodic=False, interactions=interactions)
+    assert_equal(computed(made.system, made.positions), computed(theirs, positions))
+
+    ours = constraints_of(made.system)
+    bonds = constraints_of(
+        of_loader(prmtop, periodic=False, interactions=InteractionSettings(constraints="AllBonds"))
+    )
+    assert ours.keys() == constraints_of(theirs).keys()
+    assert ours.items() >= bonds.items()
+    flexible = prmtop.createSystem()
+    [force] = [each for each in flexible.getForces() if isinstance(each, openmm.HarmonicAngleForce)]
+    terms = [force.getAngleParameters(number) for number in range(force.getNumAngles())]
+    expected = {}
+    for one, middle, two, angle, _ in terms:
+        a, b = (bonds[min(end, middle), max(end, middle)] for end in (one, two))
+        expected[min(one, two), max(one, two)] = np.sqrt(a * a + b * b - 2 * a * b * np.cos(angle._value))
+    for pair in ours.keys() - bonds.keys():
+        assert ours[pair] == pytest.approx(expected[pair])
+    assert len(ours) > len(bonds)
 
 
 def test_atoms_in_another_order_find_their_parameters():
@@ -136,6 +185,33 @@ def test_gromacs_files_give_what_the_loader_gives(tmp_path):
         made = source.parameterised(theirs.topology, gro.positions, INTERACTIONS, periodic=True)
         assert_equal(computed(made.system, made.positions, gro.getPeriodicBoxVectors()), expected)
         assert (source.given_box() is not None) == (files is box)
+
+
+def test_one_molecule_of_gromacs_files_in_vacuum_is_that_of_the_loader(tmp_path):
+    top, gro = water_top(tmp_path, 1)
+    theirs, positions = app.GromacsTopFile(str(top)), app.GromacsGroFile(str(gro)).positions
+    flexible = InteractionSettings(**USUAL, constraints=None, rigid_water=False)
+    made = GromacsFiles(top, gro).parameterised(theirs.topology, positions, flexible, periodic=False)
+    system = of_loader(theirs, periodic=False, interactions=flexible)
+    assert_equal(computed(made.system, made.positions), computed(system, positions))
+    assert made.system.usesPeriodicBoundaryConditions() is False
+
+
+def test_a_gromacs_topology_has_its_includes_from_elsewhere_and_its_definitions(tmp_path):
+    top, gro = water_top(tmp_path, 1)
+    (tmp_path / "share").mkdir()
+    (tmp_path / "spce.itp").rename(tmp_path / "share" / "spce.itp")
+    flexible = InteractionSettings(**USUAL, constraints=None, rigid_water=False)
+    folder, defines = tmp_path / "share", {"FLEXIBLE": "1"}
+    theirs = app.GromacsTopFile(str(top), includeDir=str(folder), defines=defines)
+    positions = app.GromacsGroFile(str(gro)).positions
+    expected = computed(of_loader(theirs, periodic=False, interactions=flexible), positions)
+    assert expected[0] != 0  # bonds, which only the flexible model has
+    source = GromacsFiles(top, gro, include=folder, defines=defines)
+    made = source.parameterised(theirs.topology, positions, flexible, periodic=False)
+    assert_equal(computed(made.system, made.positions), expected)
+    with pytest.raises(InputError, match=r"force_field: water.top cannot be loaded: .*spce.itp"):
+        GromacsFiles(top, gro, defines=defines)
 
 
 def test_the_same_water_box_has_the_same_energy_through_two_sources():
@@ -228,13 +304,48 @@ def test_charmm_files_give_what_the_loader_gives(tmp_path):
         assert_equal(computed(made.system, made.positions, vectors), expected)
 
 
-def system_files(tmp_path, model, number):
+def test_one_molecule_of_charmm_files_in_vacuum_is_that_of_the_loader(tmp_path):
+    psf, pdb, [prm] = charmm(tmp_path, 1)
+    loaded, positions = app.CharmmPsfFile(str(psf)), app.PDBFile(str(pdb)).positions
+    flexible = InteractionSettings(**USUAL, constraints=None, rigid_water=False)
+    system = of_loader(loaded, app.CharmmParameterSet(str(prm)), periodic=False, interactions=flexible)
+    source = CharmmFiles(psf, pdb, prm)
+    made = source.parameterised(loaded.topology, positions, flexible, periodic=False)
+    theirs = computed(system, positions)
+    assert theirs[0] > 0.1  # bonds and the angle are not quite at rest
+    assert_equal(computed(made.system, made.positions), theirs)
+
+
+def test_charmm_coordinates_with_a_box_of_ones_own(tmp_path):
+    psf, pdb, parameters = charmm(tmp_path, 60)
+    read = app.PDBFile(str(pdb))
+    rows = [
+        f"{atom.index + 1:10d}{atom.residue.index + 1:10d}  TIP3      {atom.name:<8s}"
+        f"{x:20.10f}{y:20.10f}{z:20.10f}  SOLV      {atom.residue.index + 1:<8d}{0:20.10f}"
+        for atom, (x, y, z) in zip(
+            read.topology.atoms(), read.positions.value_in_unit(unit.angstrom), strict=True
+        )
+    ]
+    crd = tmp_path / "water.crd"
+    crd.write_text("\n".join(["* water", "*", f"{len(rows):10d}  EXT", *rows]) + "\n")
+    assert CharmmFiles(psf, crd, parameters).given_box() is None
+    edges = np.diag(read.topology.getPeriodicBoxVectors().value_in_unit(unit.nanometer))
+    box, own = (
+        source.given_box()
+        for source in (CharmmFiles(psf, pdb, parameters), CharmmFiles(psf, crd, parameters, box=edges))
+    )
+    assert np.array_equal(own.vectors, np.diag(edges))
+    assert own.vectors == pytest.approx(box.vectors)
+    assert own.positions == pytest.approx(box.positions, abs=1e-6)
+
+
+def system_files(tmp_path, model, number, interactions=INTERACTIONS, *, periodic=True):
     """Write a System of water, virtual sites included, with its topology."""
     molecule = Molecule.from_smiles("O")
     shifts = np.arange(number)[:, None, None] * np.array([0.4, 0.0, 0.0])
     positions = (molecule.positions[None] + shifts).reshape(-1, 3) * unit.nanometer
     made = OpenMMForceField(model).parameterised(
-        box_topology([(molecule, number)], 2.0), positions, INTERACTIONS, periodic=True
+        box_topology([(molecule, number)], 2.0), positions, interactions, periodic=periodic
     )
     system, topology = tmp_path / "system.xml", tmp_path / "topology.cif"
     system.write_text(openmm.XmlSerializer.serialize(made.system))
@@ -249,6 +360,29 @@ def test_a_serialised_system_gives_itself_virtual_sites_too(tmp_path, model):
     again = SystemFiles(*files).parameterised(topology, positions, INTERACTIONS, periodic=True)
     assert_equal(computed(again.system, again.positions), computed(made.system, made.positions))
     assert again.system.getNumParticles() == made.system.getNumParticles()
+
+
+def test_one_molecule_of_a_serialised_system_in_vacuum_is_that_of_the_system(tmp_path):
+    flexible = InteractionSettings(**USUAL, constraints=None, rigid_water=False)
+    made, files, _ = system_files(tmp_path, "tip4pew.xml", 1, flexible, periodic=False)
+    topology = box_topology([(Molecule.from_smiles("O"), 1)])
+    positions = Molecule.from_smiles("O").positions * unit.nanometer
+    again = SystemFiles(*files).parameterised(topology, positions, flexible, periodic=False)
+    theirs = computed(made.system, made.positions)
+    assert theirs[0] > 0.1
+    assert_equal(computed(again.system, again.positions), theirs)
+
+
+def test_a_polarisable_system_is_refused(tmp_path):
+    molecule = Molecule.from_smiles("O")
+    modeller = app.Modeller(box_topology([(molecule, 1)]), molecule.positions * unit.nanometer)
+    swm4 = app.ForceField("swm4ndp.xml")
+    modeller.addExtraParticles(swm4)
+    (tmp_path / "system.xml").write_text(openmm.XmlSerializer.serialize(swm4.createSystem(modeller.topology)))
+    with (tmp_path / "topology.cif").open("w") as stream:
+        app.PDBxFile.writeFile(modeller.topology, modeller.positions, stream)
+    with pytest.raises(InputError, match=r"force_field: system.xml has a DrudeForce that cannot be copied"):
+        SystemFiles(tmp_path / "system.xml", tmp_path / "topology.cif")
 
 
 def test_coordinates_of_another_number_of_atoms_are_refused():
@@ -282,21 +416,25 @@ def test_a_molecule_that_the_files_do_not_have_is_named(tmp_path):
     [
         (
             lambda text: text.replace("HT OT 450.0 0.9572\n", ""),
-            "water.psf cannot be loaded: MissingPar.*",
+            "force_field: water.psf cannot be loaded: MissingPar.*",
         ),
         (
             lambda text: text.replace("OT 0.0 -0.1521 1.7682\n", ""),
-            "atom O of HOH has the type OT, .* no Lennard-Jones",
+            "force_field: water.psf: atom O of HOH has the type OT, which has no Lennard-Jones parameters in "
+            "water.prm",
         ),
-        (lambda text: text.replace("OT", "OX"), "atom O of HOH has the type OT, .* is not in water.prm"),
+        (
+            lambda text: text.replace("OT", "OX"),
+            "force_field: water.psf: atom O of HOH has the type OT, which is not in water.prm",
+        ),
     ],
 )
 def test_a_charmm_type_without_parameters_is_refused(tmp_path, change, message):
     psf, pdb, [prm] = charmm(tmp_path, 1)
     prm.write_text(change(prm.read_text(encoding="utf-8")))
-    with pytest.raises(InputError, match=message) as caught:
+    with pytest.raises(InputError) as caught:
         CharmmFiles(psf, pdb, [prm])
-    assert "\n" not in str(caught.value)
+    assert re.fullmatch(message, str(caught.value))
 
 
 def test_what_is_no_file_of_its_kind_is_refused(tmp_path):

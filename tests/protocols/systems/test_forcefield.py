@@ -65,6 +65,15 @@ def test_content_and_not_the_name_is_the_identity(tmp_path):
     assert identity(OpenMMForceField(file)) != identity(original)
 
 
+@pytest.mark.parametrize(("name", "force"), [("swm4ndp", "DrudeForce"), ("iamoeba", "AmoebaMultipoleForce")])
+def test_polarisable_force_fields_are_refused(name, force):
+    with pytest.raises(InputError) as caught:
+        OpenMMForceField(f"{name}.xml").check_covers("O")
+    assert str(caught.value) == (
+        f"force_field: {name}.xml has a {force}; polarisable force fields are not supported"
+    )
+
+
 def test_included_files_travel_with_the_object(tmp_path):
     inner, outer = tmp_path / "inner.xml", tmp_path / "outer.xml"
     inner.write_text(OpenMMForceField("argon.xml").files[0].xml)
