@@ -17,7 +17,8 @@ import workflow_backends
 from workflow_backends.discovery import ENTRY_POINT_GROUP, OWN_BACKENDS
 
 _ROOT = Path(__file__).parents[1]
-_PROJECT = tomllib.loads((_ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+_FILE = tomllib.loads((_ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+_PROJECT = _FILE["project"]
 _MODULES = sorted(
     module.name
     for package in (workflow_backends, protocols)
@@ -43,6 +44,17 @@ def test_the_conda_environment_is_in_step_with_the_package() -> None:
     assert conda["channels"] == ["conda-forge"]
     wanted = {"ambertools>=23.0", f"python{_PROJECT['requires-python']}", "pip", *_PROJECT["dependencies"]}
     assert set(conda["dependencies"]) == wanted
+
+
+def test_the_image_is_made_from_what_the_package_is_built_from() -> None:
+    text = (_ROOT / "Dockerfile").read_text(encoding="utf-8")
+    packages = _FILE["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    copied = {name for line in re.findall(r"^COPY (.+) /source", text, re.MULTILINE) for name in line.split()}
+    assert copied == {"pyproject.toml", _PROJECT["readme"], *_PROJECT["license-files"], *packages}
+    extras = re.findall(r"/source\[(.+)\]", text)[0].split(",")
+    assert set(extras) <= set(_PROJECT["optional-dependencies"])
+    assert re.findall(r'^ENTRYPOINT \["(.+)"\]$', text, re.MULTILINE) == list(_PROJECT["scripts"])
+    assert f"python:{_PROJECT['requires-python'].removeprefix('>=')}-slim" in text
 
 
 def test_the_backends_that_are_registered_are_those_that_are_known_without_an_installation() -> None:
