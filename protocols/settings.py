@@ -202,6 +202,8 @@ class TransportSettings(Model):
 class SimulationSettings(InteractionSettings, DynamicsSettings, TransportSettings, AlchemicalSettings):
     """How the simulations behind a property are made.
 
+    What is not given takes the default here or, where a property has one of its own, that of the property.
+
     Parameters
     ----------
     number_of_molecules

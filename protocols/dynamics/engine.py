@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,23 +17,20 @@ from openmm import unit
 
 from protocols.constants import GAS_CONSTANT
 from protocols.dynamics.failures import failures_told_apart
+from protocols.dynamics.integrators import chain_in, chain_of, new_integrator, restore_chain
 from protocols.dynamics.observers import DALTON_PER_NM3_IN_G_PER_ML, Observer
 from protocols.dynamics.segments import Checkpoint
 from protocols.dynamics.trajectory import Trajectory
 from protocols.errors import InputError, NotFiniteError
 from protocols.randomness import derived_seed
 from protocols.running.interruption import check_interruption
-from protocols.settings import DynamicsSettings, Integrator
+from protocols.settings import DynamicsSettings
 from protocols.state import ThermodynamicState
 from protocols.systems.particles import degrees_of_freedom, dipole_charges, masses
 from workflow_backends.platforms import PlatformChoice
 
 __all__ = ["Engine", "checkpoint_of", "free_degrees", "open_context"]
 
-_INTEGRATORS: Mapping[Integrator, Any] = {
-    "LangevinMiddle": openmm.LangevinMiddleIntegrator,
-    "NoseHoover": openmm.NoseHooverIntegrator,
-}
 _SECONDS_A_CALL = 0.5  # so that a signal is served soon
 _STEPS_A_PRESSURE = 500  # at least; one costs as much as two steps
 
@@ -86,12 +84,13 @@ class Engine:
         self._choice = choice
         self._seed = seed
         self._system = openmm.XmlSerializer.deserialize(system_file.read_text(encoding="utf-8"))
-        self._start = openmm.XmlSerializer.deserialize(state_file.read_text(encoding="utf-8"))
+        start = state_file.read_text(encoding="utf-8")
+        self._start = openmm.XmlSerializer.deserialize(start)
         self._temperature = float(state.temperature.to("kelvin").magnitude)
         self._timestep = float(dynamics.timestep.to("ps").magnitude)
-        friction = float(dynamics.friction.to("1/ps").magnitude)
-        kind = _INTEGRATORS[dynamics.integrator]
-        self._integrator = kind(self._temperature, friction, self._timestep)
+        self._integrator = new_integrator(dynamics, self._temperature)
+        self._has_chain = dynamics.integrator == "NoseHoover"
+        self._first_chain = chain_in(start) if continues and self._has_chain else ""
         self._barostat: Any = None
         if state.pressure is not None:
             pressure = float(state.pressure.to("bar").magnitude)
@@ -152,8 +151,9 @@ class Engine:
     def start_segment(self, index: int, checkpoint: Checkpoint | None, attempt: int = 0) -> None:
         """Begin a segment where the last one ended, with seeds of its own and a fresh barostat.
 
-        A barostat keeps a step counter and a move size, and Nose-Hoover chains their momenta, that no
-        checkpoint holds; a new Context resets them, in the uninterrupted run too.
+        A barostat keeps a step counter and a move size that no checkpoint holds; a new Context resets them,
+        in the uninterrupted run too. A Nose-Hoover chain goes on: at rest again and again it would take up
+        energy and give none back, so that the box's would fluctuate too little.
 
         Parameters
         ----------
@@ -165,7 +165,7 @@ class Engine:
             Each draws random numbers of its own.
         """
         again = (attempt,) if attempt else ()
-        if isinstance(self._integrator, openmm.LangevinMiddleIntegrator):  # chains have no random numbers
+        if not self._has_chain:  # which has no random numbers
             self._integrator.setRandomNumberSeed(derived_seed(self._seed, "thermostat", index, *again))
         if self._barostat is not None:
             self._barostat.setRandomNumberSeed(derived_seed(self._seed, "barostat", index, *again))
@@ -184,6 +184,7 @@ class Engine:
         self._context.setPeriodicBoxVectors(*self._start.getPeriodicBoxVectors())
         self._context.setPositions(self._start.getPositions())
         if self._continues:
+            restore_chain(self._context, self._first_chain)
             self._context.setVelocities(self._velocities())
             return
         self._context.applyConstraints(self._integrator.getConstraintTolerance())
@@ -198,6 +199,7 @@ class Engine:
             ) from None
 
     def _restore(self, checkpoint: Checkpoint) -> None:
+        restore_chain(self._context, checkpoint.integrator)
         self._context.setPeriodicBoxVectors(*checkpoint.box)
         self._context.setPositions(checkpoint.positions)
         self._context.setVelocities(checkpoint.velocities)
@@ -301,7 +303,10 @@ class Engine:
     def checkpoint(self) -> Checkpoint:
         """Return where the simulation stands."""
         with self._told_apart("reading positions"):
-            return checkpoint_of(self._context)
+            end = checkpoint_of(self._context)
+            if not self._has_chain:
+                return end
+            return replace(end, integrator=chain_of(self._context))
 
     def serialised(self, checkpoint: Checkpoint, step: int) -> str:
         """Return a checkpoint, taken after so many steps, as a serialised OpenMM State."""
@@ -310,7 +315,9 @@ class Engine:
             self._restore(checkpoint)
             self._context.setStepCount(self._first_step + step)
             self._context.setTime(self._first_ps + step * self._timestep)
-            state = self._context.getState(positions=True, velocities=True)
+            state = self._context.getState(
+                positions=True, velocities=True, integratorParameters=self._has_chain
+            )
         return str(openmm.XmlSerializer.serialize(state))
 
 

@@ -40,23 +40,33 @@ class Checkpoint:
         In nm/ps, shape (particles, 3).
     box
         Box vectors in nanometres, shape (3, 3).
+    integrator
+        Serialised OpenMM State with what the integrator itself keeps; empty if it keeps nothing.
     """
 
     positions: NDArray[np.float64]
     velocities: NDArray[np.float64]
     box: NDArray[np.float64]
+    integrator: str = ""
 
     def to_bytes(self) -> bytes:
         """Return the checkpoint as the content of an .npz file."""
         stream = io.BytesIO()
-        np.savez(stream, positions=self.positions, velocities=self.velocities, box=self.box)
+        np.savez(
+            stream,
+            positions=self.positions,
+            velocities=self.velocities,
+            box=self.box,
+            integrator=np.array(self.integrator),
+        )
         return stream.getvalue()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Checkpoint:
         """Read what `to_bytes` wrote."""
         with np.load(io.BytesIO(data)) as arrays:
-            return cls(arrays["positions"], arrays["velocities"], arrays["box"])
+            own = str(arrays["integrator"]) if "integrator" in arrays else ""  # older ones have none
+            return cls(arrays["positions"], arrays["velocities"], arrays["box"], own)
 
 
 @dataclass(frozen=True)

@@ -34,8 +34,8 @@ _TOPOLOGY_NAME = "topology.pdb"
 class OpenMMSimulation(Protocol):
     """Dynamics at constant temperature, and constant volume, or pressure with a Monte Carlo barostat.
 
-    Every segment starts from nothing but the positions, velocities and box that the last one ended with, and
-    from seeds that follow from the run's seed and the segment's number. A resumed run therefore equals an
+    Every segment starts from nothing but the positions, velocities and box that the last one ended with, the
+    state of a Nose-Hoover chain among them, and from seeds that follow from the run's seed and the segment's number. A resumed run therefore equals an
     uninterrupted one, bit for bit where the platform is deterministic.
 
     When numbers become meaningless, it goes back to its last checkpoint and on with other random numbers,
@@ -51,8 +51,8 @@ class OpenMMSimulation(Protocol):
     state_file
         Serialised OpenMM State; positions and box are read.
     continues
-        Whether velocities, step and time are read as well; otherwise velocities are drawn anew, and steps
-        count from 0. Neither brings the old thermostat or barostat along.
+        Whether velocities, step and time, and a Nose-Hoover chain, are read as well; otherwise velocities are
+        drawn anew, and steps count from 0. Neither brings the temperature or pressure of before along.
     state
         Temperature, and pressure for constant pressure.
     simulated_time

@@ -21,7 +21,7 @@ from protocols.state import ThermodynamicState
 from protocols.substance import Substance
 from protocols.systems.sources import ParameterSource
 
-__all__ = ["Property", "PropertyWorkflow", "Replicas", "Runs"]
+__all__ = ["Property", "PropertyWorkflow", "Replicas", "Runs", "describe"]
 
 Replicas = tuple[tuple[OpenMMSimulation, ...], ...]
 """Production runs of one system at one state: one tuple a replica, each run going on where the last ended."""

@@ -70,3 +70,24 @@ def test_the_integrator_of_the_settings_samples_the_temperature(tmp_path, argon_
     for outputs_of, kind in ((begin, "LangevinMiddle"), (outputs, "NoseHoover")):
         record = outputs_of.observables_file.with_name("provenance.json")
         assert json.loads(record.read_text(encoding="utf-8"))["integrator"] == outputs_of.integrator == kind
+
+
+def test_a_nose_hoover_chain_goes_on_over_segments_and_continued_runs(tmp_path, argon_box):
+    """At constant volume nothing is random, so that the pieces of a run are the run."""
+
+    def energies(name, time, segment, state_file=argon_box.state_file, *, continues=False):
+        protocol = OpenMMSimulation(
+            system_file=argon_box.system_file,
+            state_file=state_file,
+            state=ThermodynamicState(temperature="90 K"),
+            simulated_time=time,
+            dynamics=DynamicsSettings(integrator="NoseHoover", output_interval="20 fs", segment_time=segment),
+            continues=continues,
+        )
+        outputs = execute_in(protocol, tmp_path / name, ComputeResources(platform="Reference"))
+        return outputs.state_file, read_observable(outputs.observables_file, "kinetic energy")[0]
+
+    _, whole = energies("whole", "0.4 ps", "1 ps")
+    end, first = energies("first", "0.2 ps", "60 fs")
+    _, second = energies("second", "0.2 ps", "60 fs", end, continues=True)
+    assert np.concatenate([first, second]) == pytest.approx(whole, rel=1e-6)
