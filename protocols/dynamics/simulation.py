@@ -35,8 +35,8 @@ class OpenMMSimulation(Protocol):
     """Dynamics at constant temperature, and constant volume, or pressure with a Monte Carlo barostat.
 
     Every segment starts from nothing but the positions, velocities and box that the last one ended with, the
-    state of a Nose-Hoover chain among them, and from seeds that follow from the run's seed and the segment's number. A resumed run therefore equals an
-    uninterrupted one, bit for bit where the platform is deterministic.
+    Nose-Hoover chain where there is one, and seeds that follow from the run's seed and the segment's number.
+    A resumed run therefore equals an uninterrupted one, bit for bit where the platform is deterministic.
 
     When numbers become meaningless, it goes back to its last checkpoint and on with other random numbers,
     once. This, and a device that failed, stand among the incidents of its outputs.
