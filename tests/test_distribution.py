@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -60,3 +61,27 @@ def test_the_wheel_installs_and_works_elsewhere(wheel: Path, tmp_path: Path) -> 
     command = [tmp_path / "venv" / "bin" / "estimate-properties", "--version"]
     version = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True, env={})
     assert workflow_backends.__version__ in version.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_ethanol_needs_the_extra_gaff_and_nothing_else(wheel: Path, tmp_path: Path) -> None:
+    """A machine without conda, where AmberTools comes with the extra, and no parameters are kept yet."""
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
+    python = tmp_path / "venv" / "bin" / "python"
+    subprocess.run([python, "-m", "pip", "install", "-q", f"{wheel}[gaff]"], check=True)
+    example = shutil.copy(_ROOT / "examples" / "04_ethanol_density.py", tmp_path)
+    run = subprocess.run(
+        [python, example, "--fast", "--directory", "run"],
+        cwd=tmp_path,
+        env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    density, vaporization, experiment = run.stdout.splitlines()
+    assert density.startswith("Density of CCO at 298.15 K, 1 atm: 0.")
+    assert vaporization.startswith("EnthalpyOfVaporization of CCO at 298.15 K, 1 atm: ")
+    assert experiment == "experiment: 0.7857 g/mL, 42.3 kJ/mol"
+    parameters = next((tmp_path / "run").glob("AssignGaffParameters-*"))
+    assert (parameters / "molecule.prmtop").is_file()
