@@ -173,16 +173,16 @@ def test_what_is_wrong_ends_with_2_in_words_and_as_json(argon):
 
 
 _FILES = """\
-force_field: {type: GromacsFiles, top: water.top, gro: water.gro}
+force_field: {type: AmberFiles, prmtop: one/ethanol.prmtop, inpcrd: one/ethanol.inpcrd}
 substances:
-  water: O
+  ethanol: CCO
 states:
   room: {temperature: 300 K, pressure: 1 bar}
 properties:
-  - {property: Density, substance: water, state: room}
+  - {property: Density, substance: ethanol, state: room}
 settings:
-  number_of_molecules: 216
-  initial_coordinates: boxes/water.pdb
+  number_of_molecules: 4
+  initial_coordinates: boxes/ethanol.pdb
   cutoff: 0.5 nm
   equilibration_time: 0.02 ps
   production_time: 0.04 ps
@@ -195,21 +195,22 @@ backend:
 
 def test_paths_are_relative_to_the_file_wherever_one_stands(tmp_path, monkeypatch):
     home, elsewhere = tmp_path / "home", tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    (home / "boxes").mkdir(parents=True)
-    for name in ("water.top", "water.gro", "spce.itp"):
-        shutil.copy(EXAMPLES / name, home)
-    gro = app_of_openmm.GromacsGroFile(str(home / "water.gro"))
-    top = app_of_openmm.GromacsTopFile(
-        str(home / "water.top"), periodicBoxVectors=gro.getPeriodicBoxVectors()
+    for folder in (elsewhere, home / "one", home / "boxes"):
+        folder.mkdir(parents=True)
+    for suffix in ("prmtop", "inpcrd"):
+        shutil.copy(EXAMPLES / f"ethanol.{suffix}", home / "one")
+    files = Path(__file__).parents[2] / "force_fields" / "files"
+    inpcrd = app_of_openmm.AmberInpcrdFile(str(files / "ethanol_box.inpcrd"))
+    prmtop = app_of_openmm.AmberPrmtopFile(
+        str(files / "ethanol_box.prmtop"), periodicBoxVectors=inpcrd.boxVectors
     )
-    with (home / "boxes" / "water.pdb").open("w") as stream:
-        app_of_openmm.PDBFile.writeFile(top.topology, gro.positions, stream)
-    (home / "water.yaml").write_text(_FILES)
+    with (home / "boxes" / "ethanol.pdb").open("w") as stream:
+        app_of_openmm.PDBFile.writeFile(prmtop.topology, inpcrd.positions, stream)
+    (home / "ethanol.yaml").write_text(_FILES)
 
     monkeypatch.chdir(tmp_path)
-    assert call("check", "home/water.yaml", "--no-speed").exit_code == 0
-    ran = call("run", "home/water.yaml", "--directory", "run", "--json")
+    assert call("check", "home/ethanol.yaml", "--no-speed").exit_code == 0
+    ran = call("run", "home/ethanol.yaml", "--directory", "run", "--json")
     assert ran.exit_code == 3, ran.output  # too short to tell
     monkeypatch.chdir(elsewhere)
     resumed = call("resume", tmp_path / "run", "--json")
