@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from celery_workers import user_workers
 from real_redis import Redis, missing
 
 from workflow_backends import CeleryBackend, ComputeResources
 from workflow_backends.errors import EngineError, InvalidResourcesError
 from workflow_backends.testing import BackendConformance
-
-_ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -33,6 +31,23 @@ def redis() -> Iterator[Redis]:
 class TestCelery(BackendConformance):
     def make_backend(self, workers: int = 2, **resources: Any) -> CeleryBackend:
         return CeleryBackend(workers, ComputeResources(**resources))
+
+
+class TestWorkersOfTheUsers(BackendConformance):
+    """Two workers, started with the documented command, for all backends of the suite."""
+
+    @pytest.fixture(scope="class", autouse=True)
+    @classmethod
+    def workers(cls, redis: Redis, temporary: Path) -> Iterator[None]:
+        with user_workers("suite", 2):
+            yield
+
+    def make_backend(self, workers: int = 2, **resources: Any) -> CeleryBackend:
+        owned = ComputeResources(**resources)
+        return CeleryBackend(workers, owned, queue_name="suite", directory=tempfile.gettempdir())
+
+    def make_pools(self, pools: Mapping[str, tuple[int, ComputeResources]]) -> CeleryBackend:
+        return CeleryBackend(pools=pools, queue_name="suite")
 
 
 def test_nothing_is_left_in_redis_and_the_password_is_shown_nowhere(redis: Redis, tmp_path: Path) -> None:
@@ -57,28 +72,14 @@ def test_nothing_is_left_in_redis_and_the_password_is_shown_nowhere(redis: Redis
 def test_workers_that_the_user_started_serve_one_backend_after_the_other(
     redis: Redis, tmp_path: Path
 ) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "workflow_backends",
-        "celery-worker",
-        "--queue",
-        "ours",
-        "--workers",
-        "2",
-    ]
-    environment = os.environ | {"PYTHONPATH": str(_ROOT)}
-    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as workers:
-        try:
-            pids = set()
-            for _ in range(2):
-                with CeleryBackend(2, queue_name="ours", directory=tmp_path) as backend:
-                    assert backend.submit_task(pow, 2, 5).result(60) == 32
-                    pids.add(backend.submit_task(os.getppid).result(60))
-                assert list(tmp_path.iterdir()) == []
-            assert pids == {workers.pid}
-        finally:
-            workers.kill()
+    with user_workers("ours", 2) as workers:
+        pids = set()
+        for _ in range(2):
+            with CeleryBackend(2, queue_name="ours", directory=tmp_path) as backend:
+                assert backend.submit_task(pow, 2, 5).result(60) == 32
+                pids.add(backend.submit_task(os.getppid).result(60))
+            assert list(tmp_path.iterdir()) == []
+        assert pids == {workers.pid}
 
 
 def _work_until_second_try(tries: Path) -> int:
@@ -107,21 +108,14 @@ def test_a_worker_of_celery_that_is_killed_is_replaced_and_its_task_runs_again(t
 
 
 def test_a_task_whose_users_worker_was_killed_runs_again_on_another(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "workflow_backends", "celery-worker", "--queue", "two"]
-    environment = os.environ | {"PYTHONPATH": str(_ROOT)}
     (tmp_path / "runs").mkdir()
-    workers = [subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) for _ in range(2)]
-    try:
+    with user_workers("two") as one, user_workers("two") as other:
         with CeleryBackend(2, queue_name="two", directory=tmp_path / "runs") as backend:
             future = backend.options(retries=0).submit_task(_work_until_second_try, tmp_path / "tries")
             killed = _kill_first(tmp_path / "tries")
-            [dead] = [worker for worker in workers if worker.pid == killed]
+            [dead] = [worker for worker in (one, other) if worker.pid == killed]
             dead.wait()
-            assert future.result(60) in {worker.pid for worker in workers} - {killed}
-    finally:
-        for worker in workers:
-            worker.kill()
-            worker.wait()
+            assert future.result(60) in {one.pid, other.pid} - {killed}
 
 
 def test_a_wrong_password_and_a_broker_that_is_gone_are_told_without_the_password(
