@@ -11,7 +11,7 @@ __all__ = ["CoreConformance"]
 
 
 class CoreConformance(SuiteBase):
-    """The contract, futures, cancelling, exceptions, a lost worker, and a stop: tests of the suite by name."""
+    """Contract, futures, cancelling, exceptions, a lost worker, and a stop: tests of the suite by name."""
 
     test_kinds_of_callables = ContractTests.test_all_kinds_of_callables_are_taken
     test_resources = ContractTests.test_available_resources_reach_who_declares_them

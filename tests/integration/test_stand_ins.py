@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,64 +19,20 @@ import pytest
 import stand_in_kubernetes
 from stand_in_jobs import Job, Request
 from stand_in_queue import StandIn
+from stand_in_sites import SITES, Site, notice_ends_soon
 
 import workflow_backends
 from workflow_backends import QueueWorkerResources
 from workflow_backends.errors import EngineError
-from workflow_backends.parsl_engine.queue_executor import QueueExecutor
 
 _HERE = Path(__file__).parent
 
 
-@dataclass(frozen=True)
-class _Site:
-    """A scheduler, and what differs between them."""
-
-    stand_in: Callable[[], StandIn]
-    backend: str
-    id_variable: str
-    settings: Callable[[Path], dict[str, Any]]
-    unknown_queue: dict[str, str]
-    refusal: str
-    absence: str
-    devices: str = "CUDA_VISIBLE_DEVICES"
-
-
-_SITES = {
-    "pbs": _Site(
-        lambda: StandIn("stand_in_pbs", ("qsub", "qstat", "qdel")),
-        *("ParslPBSBackend", "PBS_JOBID", lambda place: {"account": "chem-12"}, {"queue_name": "nope"}),
-        refusal="qsub refused the job: qsub: Unknown queue",
-        absence="qsub cannot be run: No such file or directory",
-    ),
-    "lsf": _Site(
-        lambda: StandIn("stand_in_lsf", ("bsub", "bjobs", "bkill")),
-        *("ParslLSFBackend", "LSB_JOBID", lambda place: {"account": "chem-12"}, {"queue_name": "nope"}),
-        refusal="bsub refused the job: nope: No such queue. Job not submitted.",
-        absence="bsub cannot be run: No such file or directory",
-    ),
-    "kubernetes": _Site(
-        lambda: StandIn("stand_in_kubernetes", image_environment={"PYTHONPATH": str(_HERE.parents[1])}),
-        *("ParslKubernetesBackend", "HOSTNAME"),
-        lambda place: {
-            "image": stand_in_kubernetes.IMAGE,
-            "namespace": stand_in_kubernetes.NAMESPACE,
-            "volumes": {"scratch": str(place)},
-            "python": sys.executable,
-        },
-        {"namespace": "nope"},
-        refusal='Kubernetes refused the job: namespaces "nope" not found',
-        absence="Kubernetes refused the job: no configuration, and this is no pod",
-        devices="NVIDIA_VISIBLE_DEVICES",
-    ),
-}
-
-
-@pytest.fixture(scope="module", params=_SITES)
-def started(request: pytest.FixtureRequest) -> Iterator[tuple[_Site, StandIn]]:
-    with _SITES[request.param].stand_in() as stand_in:
+@pytest.fixture(scope="module", params=SITES)
+def started(request: pytest.FixtureRequest) -> Iterator[tuple[Site, StandIn]]:
+    with SITES[request.param].stand_in() as stand_in:
         stand_in.submit(Request("another", "", ["/bin/sleep", "9000"], cpus=1, memory=1, seconds=9000))
-        yield _SITES[request.param], stand_in
+        yield SITES[request.param], stand_in
         assert [job.asked.name for job in stand_in.queue()] == ["another"]  # the user's, and none of ours
 
 
@@ -86,7 +41,7 @@ def _queue(stand_in: StandIn) -> list[Job]:
 
 
 @pytest.fixture
-def site(started: tuple[_Site, StandIn], monkeypatch: pytest.MonkeyPatch) -> Iterator[_Site]:
+def site(started: tuple[Site, StandIn], monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     for name, value in started[1].environment.items():
         monkeypatch.setenv(name, value)
     yield started[0]
@@ -95,19 +50,15 @@ def site(started: tuple[_Site, StandIn], monkeypatch: pytest.MonkeyPatch) -> Ite
 
 @pytest.fixture(autouse=True)
 def what_ends_is_noticed_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workflow_backends.parsl_engine.cluster._HEARTBEAT_S", 1)
-    monkeypatch.setattr("workflow_backends.parsl_engine.cluster._HEARTBEAT_LIMIT_S", 5)
-    for module in ("queue_provider", "queue_executor"):
-        monkeypatch.setattr(f"workflow_backends.parsl_engine.{module}.BUSY_POLL_S", 1.0)
-    monkeypatch.setattr(QueueExecutor, "failed_blocks_limit", 1)
+    notice_ends_soon(monkeypatch)
 
 
 @pytest.fixture
-def stand_in(started: tuple[_Site, StandIn]) -> StandIn:
+def stand_in(started: tuple[Site, StandIn]) -> StandIn:
     return started[1]
 
 
-def _backend(site: _Site, place: Path, *arguments: Any, **settings: Any) -> Any:
+def _backend(site: Site, place: Path, *arguments: Any, **settings: Any) -> Any:
     settings = {"interface": "lo", "directory": place} | site.settings(place) | settings
     return getattr(workflow_backends, site.backend)(*arguments, **settings)
 
@@ -129,7 +80,7 @@ def _variables(*names: str, seconds: float = 0.0) -> list[str | None]:
     return [os.environ.get(name) for name in names]
 
 
-def test_the_life_of_workers(site: _Site, stand_in: StandIn, tmp_path: Path) -> None:
+def test_the_life_of_workers(site: Site, stand_in: StandIn, tmp_path: Path) -> None:
     def work(number: int) -> str:
         (tmp_path / f"running-{number}").touch()
         while not (tmp_path / "end").exists():
@@ -164,13 +115,13 @@ def test_the_life_of_workers(site: _Site, stand_in: StandIn, tmp_path: Path) -> 
     assert 0 <= asked.seconds - 5350 < 60
 
 
-def test_what_it_refuses_comes_back_in_its_words(site: _Site, tmp_path: Path) -> None:
+def test_what_it_refuses_comes_back_in_its_words(site: Site, tmp_path: Path) -> None:
     with _backend(site, tmp_path, 0, 1, **site.unknown_queue) as backend:
         with pytest.raises(EngineError, match=site.refusal):
             backend.submit_task(abs, 1).result(60)
 
 
-def test_no_scheduler_on_this_machine(site: _Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_scheduler_on_this_machine(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "env").symlink_to("/usr/bin/env")
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
@@ -178,7 +129,7 @@ def test_no_scheduler_on_this_machine(site: _Site, tmp_path: Path, monkeypatch: 
         _backend(site, tmp_path, 1, 1).start()
 
 
-def test_no_job_outlives_its_script(site: _Site, stand_in: StandIn, tmp_path: Path) -> None:
+def test_no_job_outlives_its_script(site: Site, stand_in: StandIn, tmp_path: Path) -> None:
     settings = json.dumps({"interface": "lo"} | site.settings(tmp_path))
     script = subprocess.Popen(
         [sys.executable, _HERE / "script_to_end.py", tmp_path, site.backend, settings],
@@ -198,21 +149,21 @@ def test_no_job_outlives_its_script(site: _Site, stand_in: StandIn, tmp_path: Pa
 
 
 @pytest.mark.parametrize("started", ["kubernetes"], indirect=True)
-def test_an_image_that_cannot_be_had_is_named(site: _Site, tmp_path: Path) -> None:
+def test_an_image_that_cannot_be_had_is_named(site: Site, tmp_path: Path) -> None:
     with _backend(site, tmp_path, 0, 1, image="registry.example.org/estimat:1") as backend:
         with pytest.raises(EngineError, match=r'ImagePullBackOff: .*"registry.example.org/estimat:1"'):
             backend.submit_task(abs, 1).result(60)
 
 
 @pytest.mark.parametrize("started", ["kubernetes"], indirect=True)
-def test_a_set_up_command_that_fails_in_a_pod_is_named(site: _Site, tmp_path: Path) -> None:
+def test_a_set_up_command_that_fails_in_a_pod_is_named(site: Site, tmp_path: Path) -> None:
     with _backend(site, tmp_path, 0, 1, setup_script_commands=["module_of_ours load openmm"]) as backend:
         with pytest.raises(EngineError, match=r"Failed \(Error: .*module_of_ours: command not found"):
             backend.submit_task(abs, 1).result(60)
 
 
 @pytest.mark.parametrize("started", ["kubernetes"], indirect=True)
-def test_no_pod_is_left_that_has_ended(site: _Site, stand_in: StandIn) -> None:
+def test_no_pod_is_left_that_has_ended(site: Site, stand_in: StandIn) -> None:
     config = stand_in.environment["KUBECONFIG"]
     with kubernetes.config.new_client_from_config(config) as client:
         api = kubernetes.client.CoreV1Api(client)

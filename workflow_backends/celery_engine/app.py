@@ -8,9 +8,11 @@ import pickle
 import socket
 import threading
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import kombu
 from celery import Celery
 
 from workflow_backends.celery_engine.broker import Broker
@@ -18,12 +20,13 @@ from workflow_backends.remote import run_here
 from workflow_backends.runner import Ticket
 from workflow_backends.serialization import Failure
 
-__all__ = ["ANSWERS", "BEAT_S", "REDELIVERY_S", "claim_file", "make_app", "owner_file"]
+__all__ = ["ANSWERS", "BEAT_S", "REDELIVERY_S", "claim_file", "make_app", "make_queue", "owner_file"]
 
 BEAT_S = 2.0
 REDELIVERY_S = 300.0  # after which Redis gives a message that was not acknowledged to another worker
 ANSWERS = {True: "succeeded", False: "failed", None: "lost"}
 _OWNER_SILENCE_S = 300.0
+_UNUSED_QUEUE_S = 3600.0
 
 
 def claim_file(ticket: Ticket) -> Path:
@@ -36,7 +39,13 @@ def owner_file(directory: str | Path) -> Path:
     return Path(directory, "owner")
 
 
-def make_app(broker: Broker, prefix: str) -> Any:
+def make_queue(name: str, *, of_one_run: bool) -> Any:
+    """Return a queue; one of one run is removed by a RabbitMQ when nobody has used it for an hour."""
+    expires = _UNUSED_QUEUE_S if of_one_run else None
+    return kombu.Queue(name, exchange="", routing_key=name, expires=expires)
+
+
+def make_app(broker: Broker, prefix: str, queues: Iterable[Any]) -> Any:
     """Return the application.
 
     Parameters
@@ -45,9 +54,14 @@ def make_app(broker: Broker, prefix: str) -> Any:
         Carries tasks and answers.
     prefix
         Of all keys in a Redis, so that they meet no others.
+    queues
+        Those that tasks may be sent to and taken from.
     """
     app = Celery("workflow_backends", broker=broker.url, set_as_current=False)
     app.conf.update(
+        task_queues=list(queues),
+        task_create_missing_queues=False,
+        worker_enable_remote_control=False,  # which would leave queues of its own
         task_serializer="msgpack",  # the payloads are bytes already
         accept_content=["msgpack"],  # no message is unpickled in a process of Celery
         task_ignore_result=True,  # answers have a queue of their own
@@ -58,8 +72,11 @@ def make_app(broker: Broker, prefix: str) -> Any:
         broker_connection_timeout=5,
     )
     quick = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
-    keys = {"visibility_timeout": REDELIVERY_S, "global_keyprefix": f"{prefix}:"} if broker.is_redis else {}
-    app.conf.broker_transport_options = quick | keys
+    if broker.is_redis:
+        own = {"visibility_timeout": REDELIVERY_S, "global_keyprefix": f"{prefix}:"}
+    else:
+        own = {"confirm_publish": True}  # what the broker did not take is an error
+    app.conf.broker_transport_options = quick | own
     watch = _Watch()
 
     def run(call: bytes, prefix: bytes, fields: list[Any], mark: str, answers: str) -> None:

@@ -26,6 +26,7 @@ from workflow_backends.celery_engine.app import (
     REDELIVERY_S,
     claim_file,
     make_app,
+    make_queue,
     owner_file,
 )
 from workflow_backends.celery_engine.broker import Broker
@@ -91,9 +92,10 @@ class CeleryEngine:
     ) -> None:
         self.directory = directory
         self._broker, self._queues, self._prefix, self._processes = broker, queues, prefix, processes
-        self._app = make_app(broker, prefix)
+        own = processes is not None
+        self._app = make_app(broker, prefix, [make_queue(name, of_one_run=own) for name in queues.values()])
         self._task = self._app.tasks["workflow_backends.run"]
-        self._answers = f"answers-{uuid.uuid4().hex}"
+        self._answers = make_queue(f"answers-{uuid.uuid4().hex}", of_one_run=True)
         self._sent: dict[str, _Sent] = {}
         self._heard = time.monotonic()
         self._stopping = False
@@ -102,7 +104,7 @@ class CeleryEngine:
         try:
             with self._app.connection_for_write() as connection:
                 connection.ensure_connection(max_retries=1, timeout=_STOP_S)
-                connection.default_channel.queue_declare(queue=self._answers, auto_delete=False)
+                self._answers(connection.default_channel).declare()
         except Exception as error:  # noqa: BLE001  # each transport has its own
             raise EngineError(f"the broker {broker} cannot be used: {_words(error)}") from None
         self._threads = [
@@ -117,7 +119,7 @@ class CeleryEngine:
     ) -> concurrent.futures.Future[bytes]:
         """Send the task to the pool's queue, in a thread that may wait for the broker."""
         sent = self._sent[ticket.attempt] = _Sent(ticket, pool)
-        self._outgoing.put((sent, (call, prefix, list(ticket), run_mark(self.directory), self._answers)))
+        self._outgoing.put((sent, (call, prefix, list(ticket), run_mark(self.directory), self._answers.name)))
         return sent.future
 
     def _send(self) -> None:
@@ -177,7 +179,7 @@ class CeleryEngine:
     def _clear(self) -> None:
         with self._app.connection_for_write() as connection:
             channel = connection.default_channel
-            channel.queue_delete(self._answers)
+            channel.queue_delete(self._answers.name)
             if self._processes is None:
                 return
             for name in self._queues.values():
@@ -188,12 +190,11 @@ class CeleryEngine:
                     client.delete(key)
 
     def _collect(self) -> None:
-        answers = kombu.Queue(self._answers, exchange="", routing_key=self._answers)
         while not self._stopping:
             try:
                 with (
                     self._app.connection_for_read() as connection,
-                    kombu.Consumer(connection, [answers], on_message=self._answer, no_ack=True),
+                    kombu.Consumer(connection, [self._answers], on_message=self._answer, no_ack=True),
                 ):
                     self._drain(connection)
             except Exception:  # noqa: BLE001  # whatever broke, failure() tells when it does not come back

@@ -31,9 +31,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     broker = Broker(None, allow_unauthenticated=given.allow_unauthenticated_broker)
     os.environ.pop(BROKER_VARIABLE)  # no task needs it
-    from workflow_backends.celery_engine.app import make_app  # noqa: PLC0415  # a second that --help needs not
+    from workflow_backends.celery_engine.app import make_app, make_queue  # noqa: PLC0415  # slow, and --help needs it not
 
-    app = make_app(broker, given.prefix or given.queue)
+    queue = make_queue(given.queue, of_one_run=given.prefix is not None)
+    app = make_app(broker, given.prefix or given.queue, [queue])
     app.worker_main(
         [
             *("worker", "--pool=threads", f"--concurrency={given.workers}", f"--queues={given.queue}"),
