@@ -12,9 +12,11 @@ import textwrap
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from argon_simulation import argon, finished_segments
+from conformance_core import CoreConformance
 from real_grid_engine import GridEngine
 from water_example import run_water_example
 
@@ -23,6 +25,8 @@ from protocols.dynamics.simulation import OpenMMSimulation
 from protocols.running.execution import execute_in
 from workflow_backends import ComputeResources, ParslGridEngineBackend, QueueWorkerResources
 from workflow_backends.errors import EngineError
+from workflow_backends.testing import BackendConformance
+from workflow_backends.testing.base import SuiteBase
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +41,33 @@ def grid_engine(cluster: GridEngine, monkeypatch: pytest.MonkeyPatch) -> Iterato
         monkeypatch.setenv(name, value)
     yield cluster
     assert cluster.queue() == []
+
+
+class _OnGridEngine(SuiteBase):
+    @pytest.fixture(scope="class", autouse=True)
+    @classmethod
+    def scheduler(cls, cluster: GridEngine) -> Iterator[None]:
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in cluster.environment.items():
+                patch.setenv(name, value)
+            yield
+        assert cluster.queue() == []
+
+    def make_resources(self, **resources: Any) -> QueueWorkerResources:
+        return QueueWorkerResources(**resources)
+
+    def make_backend(self, workers: int = 2, **resources: Any) -> ParslGridEngineBackend:
+        owned = self.make_resources(**resources)
+        return ParslGridEngineBackend(0, workers, owned, directory=tempfile.gettempdir())
+
+
+class TestCore(_OnGridEngine, CoreConformance):
+    pass
+
+
+@pytest.mark.slow
+class TestConformance(_OnGridEngine, BackendConformance):
+    pass
 
 
 def _wait_until(condition: Callable[[], bool], timeout: float = 60) -> None:

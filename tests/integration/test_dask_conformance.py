@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -94,11 +95,23 @@ class TestOwnClient(BackendConformance):
 def test_nothing_listens_beyond_this_machine_and_a_dashboard_is_there_when_asked_for() -> None:
     with DaskLocalBackend(dashboard=True) as backend:
         assert backend.submit_task(abs, -1).result(60) == 1
-        assert backend.dashboard_link is None or backend.dashboard_link.startswith("http://127.0.0.1:")
+        assert backend.dashboard_link is not None
+        assert backend.dashboard_link.startswith("http://127.0.0.1:")
+        with urllib.request.urlopen(backend.dashboard_link, timeout=60) as answer:
+            assert b"Bokeh" in answer.read()
         family = [psutil.Process(), *psutil.Process().children(recursive=True)]
         heard = {c.laddr.ip for p in family for c in p.net_connections() if c.status == "LISTEN"}
     assert {address.removeprefix("::ffff:") for address in heard} == {"127.0.0.1"}
     assert backend.dashboard_link is None
+
+
+def test_a_dashboard_that_cannot_be_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "bokeh", None)
+    DaskLocalBackend().check()
+    backend = DaskLocalBackend(dashboard=True)
+    for refuse in (backend.check, backend.start):
+        with pytest.raises(InvalidResourcesError, match=r"bokeh cannot be imported .*\[dask\]"):
+            refuse()
 
 
 def test_a_dask_worker_that_is_killed_is_replaced_and_its_task_runs_again(tmp_path: Path) -> None:

@@ -10,10 +10,12 @@ import re
 import runpy
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+import real_redis
 
 import protocols.errors
 import workflow_backends.errors
@@ -56,7 +58,21 @@ def _run(place: Path, *arguments: str, code: str | None = None) -> str:
     return run.stdout
 
 
+@pytest.fixture
+def services(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Start what a page takes for granted."""
+    if request.node.callspec.params["page"].name != "backends.md":
+        yield
+        return
+    if reason := real_redis.missing():
+        (pytest.fail if os.environ.get("REQUIRE_REDIS") else pytest.skip)(reason)
+    with real_redis.Redis() as server:
+        monkeypatch.setenv("WORKFLOW_BACKENDS_BROKER", server.url)
+        yield
+
+
 @pytest.mark.timeout(1200)
+@pytest.mark.usefixtures("services")
 @pytest.mark.parametrize("page", _PAGES, ids=lambda page: page.name)
 def test_the_code_of_a_page_runs(page: Path, tmp_path: Path) -> None:
     printed = _run(tmp_path, "-", code="\n".join(block for block in _blocks(page) if not _file_name(block)))

@@ -15,6 +15,16 @@ _HERE = Path(__file__).parent
 
 @pytest.mark.timeout(500)
 def test_tasks_on_grid_engine(tmp_path: Path) -> None:
+    _run_cases(tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1500)
+def test_the_whole_conformance_suite_on_grid_engine(tmp_path: Path) -> None:
+    _run_cases(tmp_path, "-m", "slow")
+
+
+def _run_cases(place: Path, *options: str) -> None:
     if reason := missing():
         (pytest.fail if os.environ.get("REQUIRE_GRID_ENGINE") else pytest.skip)(reason)
     cases = [
@@ -22,7 +32,8 @@ def test_tasks_on_grid_engine(tmp_path: Path) -> None:
         "-m",
         "pytest",
         "-q",
-        f"--basetemp={tmp_path}/cases",
+        f"--basetemp={place}/cases",
+        *options,
         _HERE / "grid_engine_cases.py",
     ]
     run = subprocess.run(
@@ -32,4 +43,5 @@ def test_tasks_on_grid_engine(tmp_path: Path) -> None:
         text=True,
         check=False,
     )
+    print(run.stdout)
     assert run.returncode == 0, run.stdout + run.stderr

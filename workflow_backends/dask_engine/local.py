@@ -56,14 +56,19 @@ class DaskLocalBackend(LocalBackend):
 
     def check(self) -> None:
         """Raise InvalidResourcesError or PlatformUnavailableError where `start` would; starts nothing."""
-        require_dask()
+        self._require_dask()
         super().check()
+
+    def _require_dask(self) -> None:
+        require_dask()
+        if self._dashboard:
+            require_dask("bokeh")  # without which Dask serves none, and says nothing
 
     def _make_engine(
         self, directory: Path, pools: Mapping[str, Pool], environments: Mapping[str, Mapping[str, str]]
     ) -> OwnedEngine:
         try:
-            require_dask()
+            self._require_dask()
         except BaseException:
             shutil.rmtree(directory)
             raise
