@@ -54,6 +54,7 @@ class RabbitMQ:
         (self.place / "empty").touch()
         self._environment = os.environ | {
             "HOME": str(self.place),  # for Erlang's cookie
+            "ERL_CRASH_DUMP": "/dev/null",
             "ERL_EPMD_ADDRESS": "127.0.0.1",
             "ERL_EPMD_PORT": str(ports[1]),
             "RABBITMQ_NODENAME": f"test-{os.getpid()}@localhost",
@@ -76,8 +77,9 @@ class RabbitMQ:
 
     def __exit__(self, *_: object) -> None:
         for process in reversed(self._processes):
-            for part in psutil.Process(process.pid).children(recursive=True) or [process]:
-                part.kill()
+            if process.poll() is None:
+                for part in psutil.Process(process.pid).children(recursive=True) or [process]:
+                    part.kill()
             process.wait()  # a shell that has lost its child ends
         shutil.rmtree(self.place, ignore_errors=True)
 
