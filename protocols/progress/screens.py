@@ -23,7 +23,7 @@ __all__ = ["Lines", "show_progress"]
 _LOOK_S = 1.0
 _SPARE = 200  # times what a look takes are left to the simulations, which may share this core
 _LINES_S, _RARELY_S = 30.0, 600.0
-_WIDTH = 200
+_WIDTH, _KINDS = 200, 3
 _NOTEBOOK_LINES = 30
 
 
@@ -192,6 +192,7 @@ class Lines(Screen):
 
 def _in_one_line(snapshot: Snapshot, *, with_value: bool) -> str:
     """Return where the run stands, with the value of its only property that is not ready."""
-    line = ", ".join(filter(None, (headline(snapshot, _WIDTH), simulated(snapshot))))
+    others = f"{', '.join(snapshot.others[:_KINDS])} at work" if snapshot.others else ""
+    line = ", ".join(filter(None, (headline(snapshot, _WIDTH), simulated(snapshot), others)))
     running = [each for each in snapshot.properties if each.status == "running"]
     return f"{line}; {running[0].text}" if with_value and len(running) == 1 else line

@@ -100,6 +100,8 @@ class Snapshot:
         Those that run and have told how far they are.
     seconds_left
         About; None while nothing tells.
+    others
+        The kinds of protocols that run and do not tell how far they are.
     """
 
     done: int
@@ -109,6 +111,7 @@ class Snapshot:
     properties: tuple[Standing, ...]
     simulations: tuple[RunningSimulation, ...] = ()
     seconds_left: float | None = None
+    others: tuple[str, ...] = ()
 
     @property
     def ns_per_day(self) -> float:
@@ -141,6 +144,7 @@ class Watcher:
         simulations = {protocol.identity: read_progress(self._run.home(protocol)) for protocol in working}
         known = {identity: item for identity, item in simulations.items() if item is not None}
         fractions = {identity: item.fraction for identity, item in known.items()}
+        others = [type(each).__name__ for each in working if each.identity not in known]
         return Snapshot(
             done=self._run.number_done,
             total=len(self._run),
@@ -149,6 +153,7 @@ class Watcher:
             properties=tuple(map(_standing, summaries)),
             simulations=tuple(known.values()),
             seconds_left=self._pace.seconds_left(self._run.unfinished(), fractions, summaries),
+            others=tuple(dict.fromkeys(others)),
         )
 
 

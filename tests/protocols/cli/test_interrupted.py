@@ -2,7 +2,6 @@
 
 import contextlib
 import fcntl
-import json
 import os
 import pty
 import re
@@ -64,6 +63,7 @@ class OnTerminal:
             stderr=theirs,
             env=environment | {"TERM": "xterm-256color"},
             start_new_session=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  # a job in the background
         )
         os.close(theirs)
         self._written = b""
@@ -131,10 +131,11 @@ def test_a_watched_run_is_killed_seen_as_interrupted_and_resumed(tmp_path):
     (home / "calculation.yaml").write_text(_ARGON.format(production="2 ps"))
     with command(tmp_path, "resume", "argon") as again:
         wait_until(lambda: run_status(home).holder is not None)
-        with command(tmp_path, "status", "argon", "--watch", "--json") as watch:
+        with command(tmp_path, "status", "argon", "--watch") as watch:  # not on a terminal
             told, errors = watch.communicate(timeout=120)
         assert (watch.returncode, errors) == (0, "")
         again.communicate(timeout=30)
-    told = json.loads(told)
-    assert told["interrupted"] is False
-    assert [item["status"] for item in told["estimates"]] == ["too short"]  # how it is now, not when it began
+    lines = told.splitlines()
+    assert f"driven by process {again.pid}" in lines[0]
+    assert lines[-2].endswith("nobody drives it")  # how it is now, not when it began
+    assert lines[-1].endswith("(round 1, too short)")

@@ -84,6 +84,7 @@ def test_it_counts_what_is_done_and_busy_and_reads_how_far_simulations_are(run, 
     assert (seen.done, seen.busy, seen.workers) == (1, 1, 1)
     assert seen.simulations == ((second.label, 0.25, 43.21, 0.4),)
     assert seen.ns_per_day == 43.21
+    assert seen.others == ()
 
 
 def test_it_tells_each_property_beside_its_target(run):
@@ -100,6 +101,7 @@ def test_a_damaged_progress_file_breaks_nothing(run, chain):
     touch(run, chain[0], PROGRESS_NAME, '{"steps_d')
     assert looked(run).busy == 1
     assert looked(run).simulations == ()
+    assert looked(run).others == ("Step",)  # what cannot tell how far it is, is named
 
 
 def test_the_rounds_that_are_left_follow_from_error_and_target():
@@ -188,6 +190,12 @@ def test_a_property_that_has_ended_is_told_at_once(capfd, monkeypatch):
         0: [ROUND_3.text, other.text],
         6: [ended.text],
     }
+
+
+def test_what_does_not_tell_how_far_it_is_is_named(capfd, monkeypatch):
+    packing = Snapshot(2, 9, 1, 1, (ROUND_3,), others=("BuildCoordinatesPackmol",))
+    [first, _] = spoken([(0, packing)], capfd, monkeypatch, at_once=True)[0]
+    assert first == "2 of 9 protocols, 1 of 1 workers busy, BuildCoordinatesPackmol at work"
 
 
 def test_while_nothing_moves_lines_become_rarer(capfd, monkeypatch):
