@@ -8,7 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 from workflow_backends.engine import Pool
 from workflow_backends.errors import InvalidResourcesError
-from workflow_backends.pinning import own_positions, pool_positions, pool_variable, worker_variables
+from workflow_backends.pinning import (
+    mig_slices,
+    own_positions,
+    pool_positions,
+    pool_variable,
+    worker_variables,
+)
 from workflow_backends.platforms import GPU_PLATFORMS, PlatformChoice, opencl_candidates, select_platform
 from workflow_backends.probing import find_devices
 from workflow_backends.resources import GPUToolkit
@@ -74,6 +80,8 @@ def devices_in_sight(
         groups = opencl_candidates(devices, any_device=any_device)
         index = int(choice.properties["OpenCLPlatformIndex"])
         devices = next(group for group in groups if group[0].platform_index == index)
+    if choice.name == "CUDA" and (slices := mig_slices(environment)):
+        return dict(enumerate(slices))
     own = own_positions(choice.name, environment)
     return {place: device.name for place, device in enumerate(devices) if own is None or place in own}
 

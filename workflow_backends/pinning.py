@@ -7,7 +7,15 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeVar
 
-__all__ = ["GPU_VARIABLE", "MASKS", "own_positions", "pool_positions", "pool_variable", "worker_variables"]
+__all__ = [
+    "GPU_VARIABLE",
+    "MASKS",
+    "mig_slices",
+    "own_positions",
+    "pool_positions",
+    "pool_variable",
+    "worker_variables",
+]
 
 GPU_VARIABLE = "WORKFLOW_BACKENDS_GPUS"  # "CUDA:0,2": places, among the devices in sight, of those to use
 MASKS = {"CUDA": "CUDA_VISIBLE_DEVICES", "HIP": "HIP_VISIBLE_DEVICES"}
@@ -31,6 +39,12 @@ def own_positions(toolkit: str, environment: Mapping[str, str]) -> list[int] | N
     """Return the places of the devices that are this process's; None if all in sight are."""
     owner, _, positions = environment.get(GPU_VARIABLE, "").partition(":")
     return [int(place) for place in positions.split(",")] if positions and owner == toolkit else None
+
+
+def mig_slices(environment: Mapping[str, str]) -> list[str]:
+    """Return the slices of MIG that CUDA's mask lists; CUDA itself shows a process the first one only."""
+    listed = _identifiers(environment.get(MASKS["CUDA"], ""))
+    return listed if all(name.upper().startswith("MIG-") for name in listed) else []
 
 
 def worker_variables(rank: int, gpus: int, environment: Mapping[str, str]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-from machines import CUDA, WITH_NVIDIA, WITH_POCL, WORKS, Machine, Use
+from machines import CUDA, WITH_MIG, WITH_NVIDIA, WITH_POCL, WORKS, Machine, Use
 
 from workflow_backends import ComputeResources, assignment
 from workflow_backends.assignment import assign_devices
@@ -53,6 +53,16 @@ def test_more_workers_than_devices_are_refused(use: Use) -> None:
     with pytest.raises(InvalidResourcesError, match=r"may use 1 \(PoCL\).*workers_per_gpu"):
         _assign(a=Pool(2, opencl))
     assert _assign(2, a=Pool(2, opencl)) == {"a": ""}
+
+
+def test_slices_of_a_gpu_are_counted_by_the_mask_since_cuda_shows_one(use: Use) -> None:
+    use(WITH_MIG)
+    masked = {"CUDA_VISIBLE_DEVICES": "MIG-7c31,MIG-e0d4"}
+    assert _assign(1, masked, a=Pool(2, GPU)) == {"a": "CUDA:0,1"}
+    assert _assign(2, masked, a=Pool(2, GPU), b=Pool(1, GPU)) == {"a": "CUDA:0", "b": "CUDA:1"}
+    with pytest.raises(InvalidResourcesError, match=r"may use 2 \(MIG-7c31, MIG-e0d4\)"):
+        _assign(1, masked, a=Pool(3, GPU))
+    assert _assign(1, {"CUDA_VISIBLE_DEVICES": "MIG-7c31"}, a=Pool(1, GPU)) == {"a": ""}
 
 
 @pytest.mark.parametrize(
