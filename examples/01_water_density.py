@@ -4,7 +4,7 @@ Run it again with the same --directory, after any interruption, and it goes on w
 
 Expected output with --fast, which is far too short for numbers worth anything, and says so:
 
-    Density of O at 298.15 K, 1 atm: 0.998 +/- 0.010 g/mL (too short: 10 effective samples of at least 50)
+    Density of O at 298.15 K, 1 atm: 0.998 +/- 0.010 g/mL (too short: 10 of at least 50 effective samples)
     standard error: 0.0096 g/mL
     published: 0.9848(13) g/mL
     platform: CPU, 190.9 ns/day for each of the replicas

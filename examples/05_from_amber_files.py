@@ -4,7 +4,7 @@
 
 Expected output with --fast, which is far too short for numbers worth anything:
 
-    Density of CCO at 298.15 K, 1 atm: 0.708 +/- 0.015 g/mL (too short: 5 effective samples of at least ...)
+    Density of CCO at 298.15 K, 1 atm: 0.708 +/- 0.015 g/mL (too short: 5 of at least 50 ...)
     standard error: 0.015, measured: 0.7857
 """
 

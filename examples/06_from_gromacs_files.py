@@ -4,7 +4,7 @@
 
 Expected output with --fast, which is far too short for numbers worth anything:
 
-    Density of O at 300 K, 1 atm: 1.011 +/- 0.008 g/mL (too short: 6 effective samples of at least 50)
+    Density of O at 300 K, 1 atm: 1.011 +/- 0.008 g/mL (too short: 6 of at least 50 effective samples)
     standard error: 0.0083, published: 0.9979
 """
 

@@ -4,7 +4,7 @@ It comes from the fluctuations of the dipole moment, which take long: about an h
 
 Expected output with --fast, which ends after two tiny rounds, far from 10 %, and says so:
 
-    DielectricConstant of O at 298.15 K, 1 atm: 59 +/- 25 (not converged: 5 effective samples of at least ...)
+    DielectricConstant of O at 298.15 K, 1 atm: 59 +/- 25 (not converged: 5 of at least 200 ...)
     status: not converged, rounds of each replica: (2, 2)
 """
 

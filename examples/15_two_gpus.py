@@ -9,7 +9,7 @@ and simulates on the CPU. The masks that workers get are real. Expected output:
 
     a worker sees CUDA_VISIBLE_DEVICES=0
     a worker sees CUDA_VISIBLE_DEVICES=1
-    Density of O at 298.15 K, 1 atm: 0.992 +/- 0.016 g/mL (too short: 5 effective samples of at least 50 ...)
+    Density of O at 298.15 K, 1 atm: 0.992 +/- 0.016 g/mL (too short: 5 of at least 50 effective samples ...)
     platform: CPU, 164.9 ns/day for each of the replicas
 """
 

@@ -6,7 +6,7 @@ Needs pytest. Half a minute on two cores.
 
 Expected output with --fast, which runs two of the suite's tests; without it, all 52:
 
-    Density of [Ar] at 90 K, 1 bar: 1.37 +/- 0.02 g/mL (too short: 6 effective samples of at least 50)
+    Density of [Ar] at 90 K, 1 bar: 1.37 +/- 0.02 g/mL (too short: 6 of at least 50 effective samples)
     ..                                                                       [100%]
     2 passed, 50 deselected in 1.17s
 """

@@ -131,7 +131,7 @@ def _set_and_found(
         return
     off = abs(found.mean - wanted)
     passed = off <= max(tolerance, _FAR * found.standard_error)
-    shown = round(wanted, decimals_of(found.standard_error) + 1)  # more digits would be noise
+    shown = round(wanted, max(2, decimals_of(found.standard_error) + 1))  # 101.325 kPa is 1.01 bar
     text = f"{with_error(found.mean, found.standard_error)} {unit}, set to {shown:g} {unit}"
     yield Check(name, passed, text if passed else f"{text}, which is too far off")
 

@@ -95,7 +95,8 @@ def pooled_function(
         return SeriesEstimate(value, None, float(frames), 1.0, discarded, Status.too_short, reason)
     singles = [[x[:, i] for x in around] for i in moving]
     products = [[x[:, i] * x[:, j] for x in around] for i, j in pairs]
-    g = max(_inefficiency(series) for series in (*singles, *products))
+    varying = [series for series in products if not is_constant(np.concatenate(series))]  # two frames do not
+    g = max(_inefficiency(series) for series in (*singles, *varying))
     blocks = Blocks.of(around, math.ceil(_BLOCK_IN_INEFFICIENCIES * g))
     error, pseudo_values = blocks.jackknife(function, centre)
     # A variance alone would not tell replicas that differ in their means, which make it large in both.

@@ -161,10 +161,10 @@ def why_too_short(
     """Say why replicas are too short, from their effective samples and disagreement; empty if not."""
     reasons = []
     if n_effective < enough:
-        reasons.append(f"{n_effective:.0f} effective samples of at least {enough:.0f}")
+        reasons.append(f"{n_effective:.0f} of at least {enough:.0f} effective samples")
     elif n_shortest < MINIMUM_EFFECTIVE_SAMPLES_A_REPLICA:
         least = MINIMUM_EFFECTIVE_SAMPLES_A_REPLICA
-        reasons.append(f"a replica of {n_shortest:.0f} effective samples of at least {least:.0f}")
+        reasons.append(f"a replica has {n_shortest:.0f} of at least {least:.0f} effective samples")
     if disagreement > DISAGREEMENT:
         reasons.append(f"replicas differ by {disagreement:.1f} standard errors")
     return ", ".join(reasons)

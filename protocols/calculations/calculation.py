@@ -179,9 +179,8 @@ def _parsed(path: Path) -> tuple[str, Any, dict[Location, int]]:
         text = path.read_text(encoding="utf-8")
         return text, *parse_yaml_with_lines(text)
     except (OSError, UnicodeDecodeError) as error:
-        problems.add(
-            f"cannot be read: {getattr(error, 'strerror', None) or 'it is not text in UTF-8; save it so'}"
-        )
+        reason = getattr(error, "strerror", None) or "it is not text in UTF-8; save it as such"
+        problems.add(f"cannot be read: {reason}")
     except InputError as error:
         told = re.fullmatch(r"document: not YAML; line (\d+): (.*)", str(error))
         if told is None:

@@ -93,9 +93,7 @@ def _differences(new: Calculation, directory: Path, status: RunStatus) -> Iterat
     """Say what would be lost from sight, or mixed with something else, if a calculation went on there."""
     if not (directory / CALCULATION_NAME).exists():  # a script's, of which only the properties are known
         asked_for = set(map(str, new.properties))
-        others = [name for name in _names(status) if name not in asked_for]
-        if others:
-            yield f"this one lacks {_listed(others)}"
+        yield from _lacking([name for name in _names(status) if name not in asked_for], _names(status))
         return
     try:
         old = kept_calculation(directory)
@@ -109,9 +107,13 @@ def _differences(new: Calculation, directory: Path, status: RunStatus) -> Iterat
         yield f"its force_field is {old.force_field}"
     yield from _other_settings(old.settings, new.settings)
     asked = set(map(_without_target, new.properties))
-    lacking = [str(item) for item in old.properties if _without_target(item) not in asked]
-    if lacking:
-        yield f"this one lacks {_listed(lacking)}"
+    lost = [str(item) for item in old.properties if _without_target(item) not in asked]
+    yield from _lacking(lost, old.properties)
+
+
+def _lacking(names: Sequence[str], of: Sequence[object]) -> Iterator[str]:
+    if names:
+        yield f"this one does not estimate {_listed(names) if len(names) < len(of) else 'that'}"
 
 
 def _without_target(item: Property) -> str:

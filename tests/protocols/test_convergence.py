@@ -65,10 +65,10 @@ def test_a_value_that_is_known_exactly_ends_at_once():
 
 def test_a_met_target_counts_only_with_enough_samples():
     convergence = Convergence(density("0.5 %"), Limits())
-    few = outputs(0.001, Status.too_short, "30 effective samples of at least 50")
+    few = outputs(0.001, Status.too_short, "30 of at least 50 effective samples")
     verdicts = [convergence.judge(few, rounds=n, steps_after_next=n) for n in (1, 2, 3)]
     assert not any(verdict.finished for verdict in verdicts)
-    assert verdicts[-1].reason == "30 effective samples of at least 50"
+    assert verdicts[-1].reason == "30 of at least 50 effective samples"
 
 
 def test_limits_end_it_with_the_reason():

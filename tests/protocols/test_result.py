@@ -31,8 +31,8 @@ def result(value="0.98412 g/mL", error="0.0024 g/mL", status=Status.converged, *
         (result(value="1", error=None, reason="1 exactly: no charge"), "1 (1 exactly: no charge)"),
         (result(value="78.21", error="1.4"), "78.2 +/- 1.4"),
         (
-            result(status=Status.too_short, reason="9 effective samples of at least 50"),
-            "0.984 +/- 0.002 g/mL (too short: 9 effective samples of at least 50)",
+            result(status=Status.too_short, reason="9 of at least 50 effective samples"),
+            "0.984 +/- 0.002 g/mL (too short: 9 of at least 50 effective samples)",
         ),
     ],
 )

@@ -83,7 +83,7 @@ def test_a_liquid_at_its_state_passes_all(liquid):
 def test_what_was_set_has_no_digits_that_its_error_hides(liquid):
     state = ThermodynamicState(temperature="298.15 K", pressure="101.325 kPa")
     checks = {check.name: check.text for check in check_liquid(replace(liquid, state=state))}
-    assert re.search(r"\+/- \d\d bar, set to 1 bar", checks["pressure"])
+    assert re.search(r"\+/- \d\d bar, set to 1\.01 bar", checks["pressure"])
     assert re.search(r"\+/- 0\.\d+ K, set to 298\.15 K", checks["temperature"])
 
 

@@ -125,9 +125,10 @@ def test_a_constant_has_no_standard_error():
     assert estimate.status is Status.too_short
 
 
-@pytest.mark.parametrize("length", [1, 2, 5, 30])
-def test_a_short_series_says_so(length):
-    series = np.random.default_rng(8).normal(size=(length, 1))
+@pytest.mark.parametrize("length", [1, 2, 3, 5, 30])
+@pytest.mark.parametrize("seed", range(5))
+def test_a_short_series_says_so(length, seed):
+    series = np.random.default_rng(seed).normal(5, size=(length, 1))
     estimate = pooled_function([series], [(0, 0)], variance)
     assert estimate.status is Status.too_short
     assert "effective samples" in estimate.reason or "constant" in estimate.reason

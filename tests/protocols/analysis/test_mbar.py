@@ -59,7 +59,7 @@ def test_what_is_left_out_at_the_start_is_left_out(rng):
 def test_few_samples_are_too_short(rng):
     found = free_energy_difference(shifted(rng, [0, 1], frames=20), ["a", "b"])
     assert found.status is Status.too_short
-    assert "effective samples of at least 50" in found.reason
+    assert "of at least 50 effective samples" in found.reason
 
 
 def test_replicas_that_differ_are_told_and_widen_the_error(rng):

@@ -130,7 +130,7 @@ def test_ctrl_c_says_how_to_resume_and_resume_goes_on(tmp_path, argon):
     other = start(tmp_path, "run", argon.name)
     printed, errors = other.communicate(timeout=90)
     assert (other.returncode, printed) == (2, "")
-    assert "argon holds another calculation, of Density of [Ar] at 90 K, 1 bar; this one lacks" in errors
+    assert "argon holds another calculation, of Density of [Ar] at 90 K, 1 bar; this one does not" in errors
     checked = start(tmp_path, "check", argon.name, "--no-speed")
     assert "run would refuse: directory: argon holds another" in checked.communicate(timeout=90)[0]
     told = json.loads(call("status", tmp_path / "argon", "--json").output)
