@@ -58,3 +58,10 @@ class Redis:
 
         with redis.Redis.from_url(self.url, decode_responses=True) as client:
             return sorted(client.keys())
+
+    def received(self) -> int:
+        """How many bytes were sent to it."""
+        import redis
+
+        with redis.Redis.from_url(self.url) as client:
+            return int(client.info("stats")["total_net_input_bytes"])

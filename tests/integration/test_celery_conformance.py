@@ -69,6 +69,18 @@ def test_nothing_is_left_in_redis_and_the_password_is_shown_nowhere(redis: Redis
     assert redis.keys() == before
 
 
+def test_large_arguments_inputs_and_results_pass_by_the_broker(redis: Redis) -> None:
+    data = os.urandom(1 << 20) * 4
+    with CeleryBackend() as backend:
+        assert backend.submit_task(len, data[:1000]).result(60) == 1000
+        before = redis.received()
+        made = backend.submit_task(lambda blob: blob + b"!", data)
+        assert backend.submit_task(bytes.upper, made).result(60) == (data + b"!").upper()
+        assert redis.received() - before < len(data) / 10
+        directory = backend._engine.directory  # type: ignore[union-attr]
+        assert sum(path.stat().st_size for path in directory.iterdir() if path.is_file()) < len(data)
+
+
 def test_workers_that_the_user_started_serve_one_backend_after_the_other(
     redis: Redis, tmp_path: Path
 ) -> None:

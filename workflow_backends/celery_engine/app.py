@@ -16,6 +16,7 @@ import kombu
 from celery import Celery
 
 from workflow_backends.celery_engine.broker import Broker
+from workflow_backends.celery_engine.parts import put_aside, take_back
 from workflow_backends.remote import run_here
 from workflow_backends.runner import Ticket
 from workflow_backends.serialization import Failure
@@ -79,22 +80,24 @@ def make_app(broker: Broker, prefix: str, queues: Iterable[Any]) -> Any:
     app.conf.broker_transport_options = quick | own
     watch = _Watch()
 
-    def run(call: bytes, prefix: bytes, fields: list[Any], mark: str, answers: str) -> None:
+    def run(call: bytes | None, prefix: bytes | None, fields: list[Any], mark: str, answers: str) -> None:
         ticket = Ticket(*fields)._replace(avoid=tuple(fields[-1]))
         if not watch.begin(ticket):
             return
         try:
-            succeeded, data = run_here(call, prefix, ticket, mark)
+            parts = take_back(ticket, "call", call), take_back(ticket, "prefix", prefix)
+            succeeded, data = run_here(*parts, ticket, mark)
         except Exception as error:  # noqa: BLE001  # whatever it is, the task must not hang
             succeeded, data = False, pickle.dumps(Failure("lost", f"its worker failed: {error!r}"))
         kind = ANSWERS[succeeded if watch.end(ticket) else None]
+        answer = put_aside(ticket, "answer", data)
         with app.producer_or_acquire() as producer:
             producer.publish(
-                data,
+                answer or b"",
                 routing_key=answers,
                 content_type="application/octet-stream",
                 content_encoding="binary",
-                headers={"attempt": ticket.attempt, "kind": kind},
+                headers={"attempt": ticket.attempt, "kind": kind, "aside": answer is None},
                 retry=True,
             )
 

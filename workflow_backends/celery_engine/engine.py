@@ -30,6 +30,7 @@ from workflow_backends.celery_engine.app import (
     owner_file,
 )
 from workflow_backends.celery_engine.broker import Broker
+from workflow_backends.celery_engine.parts import put_aside, take_back
 from workflow_backends.errors import EngineError
 from workflow_backends.machine import run_mark
 from workflow_backends.processes import RunProcesses
@@ -99,7 +100,7 @@ class CeleryEngine:
         self._sent: dict[str, _Sent] = {}
         self._heard = time.monotonic()
         self._stopping = False
-        self._outgoing: queue.SimpleQueue[tuple[_Sent, tuple[Any, ...]] | None] = queue.SimpleQueue()
+        self._outgoing: queue.SimpleQueue[tuple[_Sent, bytes, bytes] | None] = queue.SimpleQueue()
         owner_file(directory).touch()
         try:
             with self._app.connection_for_write() as connection:
@@ -119,17 +120,18 @@ class CeleryEngine:
     ) -> concurrent.futures.Future[bytes]:
         """Send the task to the pool's queue, in a thread that may wait for the broker."""
         sent = self._sent[ticket.attempt] = _Sent(ticket, pool)
-        self._outgoing.put((sent, (call, prefix, list(ticket), run_mark(self.directory), self._answers.name)))
+        self._outgoing.put((sent, call, prefix))
         return sent.future
 
     def _send(self) -> None:
         while (item := self._outgoing.get()) is not None:
-            sent, arguments = item
+            sent, call, prefix = item
             if self._stopping:
                 continue
+            parts = put_aside(sent.ticket, "call", call), put_aside(sent.ticket, "prefix", prefix)
             try:
                 self._task.apply_async(
-                    arguments,
+                    (*parts, list(sent.ticket), run_mark(self.directory), self._answers.name),
                     queue=self._queues[sent.pool],
                     argsrepr="",
                     kwargsrepr="",
@@ -222,7 +224,9 @@ class CeleryEngine:
             sent.future.set_exception(_LostError("the worker took the script for dead"))
             return
         try:
-            sent.future.set_result(take_result((kind == ANSWERS[True], bytes(message.body))))
+            body = None if message.headers["aside"] else bytes(message.body)
+            data = take_back(sent.ticket, "answer", body)
+            sent.future.set_result(take_result((kind == ANSWERS[True], data)))
         except Exception as error:  # noqa: BLE001  # the task's failure
             sent.future.set_exception(error)
 
