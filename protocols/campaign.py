@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from protocols.analysis.statistics import Status
-from protocols.caveats import checks_of, notes_on, sampling_of
+from protocols.caveats import checks_of, sampling_of
 from protocols.convergence import Convergence, Limits, Verdict
 from protocols.errors import ExecutionError, InputError
 from protocols.export import about_property, result_record
 from protocols.identity import digest
 from protocols.model import Model
+from protocols.notes import notes_on
 from protocols.properties.base import Property, PropertyWorkflow
 from protocols.result import PropertyResult
 from protocols.running.run import GraphRun
@@ -196,7 +197,7 @@ class Campaign:
             mole_fractions=self.property.substance.mole_fractions(self._own.number_of_molecules),
             details=dict(getattr(outputs, "details", {})) | sampling_of(workflow, run),
             checks=checks_of(workflow, run),
-            notes=notes_on(self.property, self._settings),
+            notes=notes_on(self.property, self._settings, workflow, run),
         )
 
     def _failed(self, run: GraphRun) -> PropertyResult:

@@ -1,8 +1,8 @@
-"""What a result carries beside its value: checks, how it was sampled, and what its error leaves out."""
+"""What a result carries beside its value: checks of its simulations, and how its averages were sampled."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -10,69 +10,94 @@ from typing import Any
 
 import numpy as np
 
-from protocols.analysis.checks import Check, Replica, SimulatedLiquid, check_liquid
+from protocols.analysis.checks import Check, Replica, SimulatedLiquid, check_liquid, check_segments
 from protocols.analysis.combination import Logarithm, WeightedSum
-from protocols.dynamics.simulation import OpenMMSimulation
+from protocols.analysis.observables import AverageObservable
+from protocols.dynamics.slab import BuildSlab
+from protocols.dynamics.transport import OpenMMTransportSimulation
+from protocols.dynamics.windows import OpenMMAlchemicalSimulation
 from protocols.graphs.protocol import Protocol, upstream_first
 from protocols.graphs.references import OutputReference
 from protocols.model import Model
-from protocols.properties.base import Property, PropertyWorkflow, Replicas, describe
-from protocols.quantities import Quantity, describe_quantity, registry
+from protocols.properties.base import PropertyWorkflow, Runs
+from protocols.quantities import Quantity, registry
 from protocols.running.run import GraphRun
-from protocols.settings import SimulationSettings
+from protocols.state import ThermodynamicState
 from protocols.systems.coordinates import BuildCoordinatesPackmol
 from protocols.systems.given import TakeCoordinates
 
-__all__ = ["checks_of", "notes_on", "sampling_of"]
+__all__ = ["checks_of", "density_runs", "file_of", "sampling_of"]
 
 
 def checks_of(workflow: PropertyWorkflow, run: GraphRun) -> tuple[Check, ...]:
-    """Return the checks of each plain liquid whose simulations are finished.
+    """Return the checks of each liquid whose simulations are finished.
 
-    Segments of constant energy, slabs and alchemical windows are judged where they are analysed.
+    Alchemical windows are looked at together, as one solution. Segments of constant energy have the checks of
+    the liquid whose density they are at beside their own.
     """
-    liquids = []
-    for runs in workflow.liquids:
-        replicas = tuple(
-            tuple(each for each in replica if type(each) is OpenMMSimulation) for replica in runs
-        )
-        liquid = _liquid(replicas, run) if all(replicas) else None
-        if liquid is not None:
-            liquids.append(liquid)
+    plain, segments = _simulated(workflow)
+    liquids = [liquid for replicas in plain if (liquid := _liquid(replicas, run)) is not None]
+    several = len(liquids) > 1
     several_states = len({liquid.state for liquid in liquids}) > 1
     found: list[Check] = []
     for liquid in liquids:
-        of = f" of {liquid.substance}" if workflow.number_of_liquids > 1 and liquid.substance else ""
+        of = f" of {liquid.substance}" if several and liquid.substance else ""
         of += f" at {liquid.state}" if several_states else ""
-        found += (Check(check.name + of, check.passed, check.text) for check in check_liquid(liquid))
+        found += (replace(check, name=check.name + of) for check in check_liquid(liquid))
+    measured = _liquid(segments, run) if segments else None
+    if measured is not None:
+        found += (replace(check, name=f"{check.name} of segments") for check in check_segments(measured))
     return tuple(found)
 
 
-_TOLD = (
-    *("equilibration_time", "production_time", "output_interval"),
-    *("integrator", "friction", "barostat_interval"),
-)
+def _simulated(workflow: PropertyWorkflow) -> tuple[Sequence[Runs], Runs]:
+    """Return the replicas of each liquid with a thermostat, and segments of constant energy."""
+    first = workflow.simulations[0][0]
+    if isinstance(first, OpenMMTransportSimulation):
+        return density_runs(workflow), workflow.simulations
+    if isinstance(first, OpenMMAlchemicalSimulation):
+        return [workflow.simulations], ()
+    return workflow.liquids, ()
+
+
+def density_runs(workflow: PropertyWorkflow) -> list[Runs]:
+    """Return the replicas of the liquid at constant pressure whose density segments have, if there is one."""
+    averages: list[Any] = [
+        each
+        for each in upstream_first([workflow.result])
+        if isinstance(each, AverageObservable) and each.observable == "density"
+    ]
+    return [
+        tuple(tuple(file.protocol for file in files) for files in average.observables_files)
+        for average in averages
+    ]
+
+
 _BOXES = (BuildCoordinatesPackmol, TakeCoordinates)
 
 
-def _liquid(replicas: Replicas, run: GraphRun) -> SimulatedLiquid | None:
+def _liquid(replicas: Runs, run: GraphRun) -> SimulatedLiquid | None:
     """Return what there is of a liquid, None unless all of it is finished."""
     upstream = upstream_first(replica[-1] for replica in replicas)
     if not all(isinstance(run.outcome(protocol), Model) for protocol in upstream):
         return None
-    first = replicas[0][0]
+    first: Any = replicas[0][0]
+    segments = isinstance(first, OpenMMTransportSimulation)
+    table = "segments_file" if segments else "observables_file"
     packed = next((protocol for protocol in upstream if isinstance(protocol, _BOXES)), None)
+    slab = next((protocol for protocol in upstream if isinstance(protocol, BuildSlab)), None)
     liquid = SimulatedLiquid(
-        state=first.state,
-        system_file=_file(first.system_file, run),
+        state=ThermodynamicState(temperature=first.temperature) if segments else first.state,
+        system_file=file_of(first.system_file, run),
         replicas=tuple(
             Replica(
-                tables=tuple(_file(each.output.observables_file, run) for each in replica),
-                first_state=_file(replica[0].state_file, run),
-                last_state=_file(replica[-1].output.state_file, run),
+                tables=tuple(file_of(getattr(each.output, table), run) for each in replica),
+                first_state=file_of(replica[0].state_file, run),
+                last_state=file_of(replica[-1].output.state_file, run),
             )
             for replica in replicas
         ),
+        filled=1.0 if slab is None else 1 / slab.elongation,
     )
     if packed is None:
         return liquid
@@ -85,7 +110,7 @@ def _liquid(replicas: Replicas, run: GraphRun) -> SimulatedLiquid | None:
     )
 
 
-def _file(source: Any, run: GraphRun) -> Path:
+def file_of(source: Any, run: GraphRun) -> Path:
     """Return a file that is given, or that a finished protocol has written."""
     if isinstance(source, OutputReference):
         return Path(getattr(run.outcome(source.protocol), source.name))
@@ -133,31 +158,3 @@ def _sampling(average: Any, outputs: Any) -> dict[str, Quantity]:
         name = f"overlap of lambdas ({first[0]:g}, {first[1]:g}) and ({second[0]:g}, {second[1]:g})"
         found[name] = registry.Quantity(overlap, "dimensionless")
     return found
-
-
-def notes_on(item: Property, settings: SimulationSettings) -> tuple[str, ...]:
-    """Return what the standard error leaves out, and how it was simulated, one line each.
-
-    Parameters
-    ----------
-    item
-        Whose value it is.
-    settings
-        As the user gave them.
-    """
-    own, own_defaults = item.settings_for(settings), item.own_defaults(settings)
-    switch, masses = own.switching_distance, own.hydrogen_mass
-    number = sum(item.substance.counts(own.number_of_molecules))
-    return (
-        "the standard error is statistical: it knows nothing of the force field's errors or of the settings'",
-        f"the value depends on: cutoff {describe_quantity(own.cutoff)}, Lennard-Jones "
-        + ("truncated there" if switch is None else f"switched off from {describe_quantity(switch)}")
-        + (", with" if own.long_range_correction else ", without")
-        + f" long-range correction, Ewald tolerance {own.ewald_error_tolerance:g}, timestep "
-        + f"{describe_quantity(own.timestep)}, constraints {own.constraints or 'none'}"
-        + ("" if masses is None else f", hydrogen mass {describe_quantity(masses)}"),
-        f"the box has {number} molecules; nothing is extrapolated to a larger one",
-        "simulated with: "
-        + ", ".join(f"{name} {describe(getattr(own, name))}" for name in _TOLD)
-        + (f"; defaults of the property's own: {own_defaults}" if own_defaults else ""),
-    )

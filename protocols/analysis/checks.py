@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -12,16 +13,18 @@ import numpy as np
 import openmm
 from numpy.typing import NDArray
 
+from protocols.analysis.independent import independent_mean
 from protocols.analysis.neighbours import centroids, like_neighbours, median_displacement
-from protocols.analysis.observables import read_replicas
-from protocols.analysis.statistics import pooled_mean
+from protocols.analysis.observables import read_observable, read_replicas
+from protocols.analysis.statistics import SeriesEstimate, pooled_mean
+from protocols.dynamics.engine import free_degrees
 from protocols.errors import InputError
 from protocols.quantities import decimals_of, with_error
 from protocols.state import ThermodynamicState
 from protocols.substance import Substance
 from protocols.systems.particles import molecules
 
-__all__ = ["Check", "Replica", "SimulatedLiquid", "check_liquid"]
+__all__ = ["Check", "Replica", "SimulatedLiquid", "check_liquid", "check_segments"]
 
 _Array = NDArray[np.float64]
 
@@ -61,7 +64,7 @@ class Replica:
     Parameters
     ----------
     tables
-        Of its production runs, in order.
+        Of its production runs, in order: of observables, or of segments of constant energy.
     first_state, last_state
         Serialised OpenMM States before and after production.
     """
@@ -85,6 +88,8 @@ class SimulatedLiquid:
         At least one.
     substance, number_of_molecules, packed_density
         How it was packed, in g/mL; None for a box of another origin.
+    filled
+        The part of the box that it fills, less than 1 in a slab.
     """
 
     state: ThermodynamicState
@@ -93,25 +98,67 @@ class SimulatedLiquid:
     substance: Substance | None = None
     number_of_molecules: int = 0
     packed_density: float | None = None
+    filled: float = 1.0
 
 
 @lru_cache(maxsize=64)  # properties share liquids
 def check_liquid(liquid: SimulatedLiquid) -> tuple[Check, ...]:
     """Return temperature and pressure against what was set, and whether it is still one liquid."""
+    return _all(_checks, liquid)
+
+
+@lru_cache(maxsize=64)
+def check_segments(liquid: SimulatedLiquid) -> tuple[Check, ...]:
+    """Return the same of segments of constant energy, and how far their temperatures are from what was set.
+
+    The temperature of each is that of the energy that it began with, which differs from segment to segment.
+    """
+    return _all(_checks_of_segments, liquid)
+
+
+def _all(checks: Callable[[SimulatedLiquid], Iterator[Check]], liquid: SimulatedLiquid) -> tuple[Check, ...]:
     try:
-        return tuple(_checks(liquid))
+        return tuple(checks(liquid))
     except (OSError, ValueError, InputError, openmm.OpenMMException) as error:
         return (Check("checks", False, f"not possible: {' '.join(str(error).split())}"),)
 
 
 def _checks(liquid: SimulatedLiquid) -> Iterator[Check]:
-    kelvin = float(liquid.state.temperature.to("kelvin").magnitude)
+    kelvin = _kelvin(liquid)
     yield from _set_and_found(liquid, "temperature", kelvin, "K", _FAR_KELVIN_RELATIVE * kelvin)
     if liquid.state.pressure is not None:
         bar = float(liquid.state.pressure.to("bar").magnitude)
         yield from _set_and_found(liquid, "pressure", bar, "bar", _FAR_BAR)
         yield _density(liquid)
     yield from _structure(liquid)
+
+
+def _checks_of_segments(liquid: SimulatedLiquid) -> Iterator[Check]:
+    kelvin = _kelvin(liquid)
+    replicas = [
+        np.concatenate([read_observable(table, "temperature")[0] for table in replica.tables])
+        for replica in liquid.replicas
+    ]
+    tolerance = _FAR_KELVIN_RELATIVE * kelvin
+    yield from _compared("temperature", independent_mean(replicas), kelvin, "K", tolerance)
+    # A segment's kinetic energy differs from the mean of all by no more than a frame's at constant
+    # temperature does: the heat capacity is at least that of the kinetic energy.
+    natural = kelvin * math.sqrt(2 / free_degrees(_system(liquid)))
+    lowest, highest = (float(edge(np.concatenate(replicas))) for edge in (np.min, np.max))
+    passed = max(kelvin - lowest, highest - kelvin) <= max(tolerance, _FAR * natural)
+    text = (
+        f"{lowest:.4g} to {highest:.4g} K in single ones, where {kelvin:.4g} K +/- {natural:.2g} K is natural"
+    )
+    yield Check("temperatures", passed, text if passed else f"{text}: too far apart")
+    yield from _structure(liquid)
+
+
+def _kelvin(liquid: SimulatedLiquid) -> float:
+    return float(liquid.state.temperature.to("kelvin").magnitude)
+
+
+def _system(liquid: SimulatedLiquid) -> Any:
+    return openmm.XmlSerializer.deserialize(liquid.system_file.read_text(encoding="utf-8"))
 
 
 def _series(liquid: SimulatedLiquid, name: str) -> list[_Array]:
@@ -126,7 +173,12 @@ def _set_and_found(
     sampled = [series[np.isfinite(series)] for series in _series(liquid, name)]
     if any(len(series) == 0 for series in sampled):
         return
-    found = pooled_mean(sampled)
+    yield from _compared(name, pooled_mean(sampled), wanted, unit, tolerance)
+
+
+def _compared(
+    name: str, found: SeriesEstimate, wanted: float, unit: str, tolerance: float
+) -> Iterator[Check]:
     if found.standard_error is None:
         return
     off = abs(found.mean - wanted)
@@ -151,7 +203,7 @@ def _density(liquid: SimulatedLiquid) -> Check:
 
 
 def _structure(liquid: SimulatedLiquid) -> Iterator[Check]:
-    system = openmm.XmlSerializer.deserialize(liquid.system_file.read_text(encoding="utf-8"))
+    system = _system(liquid)
     if not system.usesPeriodicBoundaryConditions():
         return
     groups = sorted(molecules(system))
@@ -161,7 +213,8 @@ def _structure(liquid: SimulatedLiquid) -> Iterator[Check]:
             _read(file, groups) for file in (replica.first_state, replica.last_state)
         )
         moved.append(median_displacement(first, last, first_box, last_box))
-        spacing = max(spacing, (abs(np.linalg.det(last_box)) / len(groups)) ** (1 / 3))
+        volume = liquid.filled * abs(np.linalg.det(last_box))
+        spacing = max(spacing, (volume / len(groups)) ** (1 / 3))
         kinds = _kinds(liquid, len(groups))
         excess.append(0.0 if kinds is None else like_neighbours(last, last_box, kinds))
     text = f"molecules {spacing:.2g} nm apart moved by {min(moved):.2g} nm in production"

@@ -10,7 +10,7 @@ from openmm import app
 from protocols.quantities import Quantity
 from protocols.settings import InteractionSettings
 
-__all__ = ["CONSTRAINTS", "md_value", "set_interactions"]
+__all__ = ["CONSTRAINTS", "interactions_in_words", "md_value", "set_interactions"]
 
 CONSTRAINTS = {"HBonds": app.HBonds, "AllBonds": app.AllBonds, "HAngles": app.HAngles, None: None}
 """What OpenMM calls the choices of `InteractionSettings.constraints`."""
@@ -48,6 +48,45 @@ def _set_cutoff(force: Any, interactions: InteractionSettings, *, periodic: bool
     force.setUseSwitchingFunction(switch is not None and periodic)
     if switch is not None and periodic:
         force.setSwitchingDistance(switch)
+
+
+def interactions_in_words(system: Any) -> str:
+    """Return cutoff, Lennard-Jones beyond it and Ewald sum of a System, as its forces have them."""
+    own = [force for force in system.getForces() if isinstance(force, openmm.NonbondedForce)]
+    custom = [force for force in system.getForces() if isinstance(force, openmm.CustomNonbondedForce)]
+    if not own + custom:
+        return "no cutoff"
+    words = [f"cutoff {(own + custom)[0].getCutoffDistance()._value:.6g} nm"]
+    if attraction := [force for force in own if _has_depths(force)]:
+        words.append(
+            f"Lennard-Jones {_beyond_cutoff(attraction[0], attraction[0].getUseDispersionCorrection())}"
+        )
+    elif custom:
+        words.append(f"custom potential {_beyond_cutoff(custom[0], custom[0].getUseLongRangeCorrection())}")
+    words += [f"Ewald tolerance {force.getEwaldErrorTolerance():g}" for force in own if _is_ewald(force)]
+    return ", ".join(words)
+
+
+def _beyond_cutoff(force: Any, corrected: bool) -> str:
+    if force.getNonbondedMethod() == openmm.NonbondedForce.LJPME:
+        return "of full range by particle-mesh Ewald"
+    switched = force.getUseSwitchingFunction()
+    range_of = (
+        f"switched off from {force.getSwitchingDistance()._value:.6g} nm" if switched else "truncated there"
+    )
+    return f"{range_of}, {'with' if corrected else 'without'} long-range correction"
+
+
+def _is_ewald(force: Any) -> bool:
+    return force.getNonbondedMethod() in {
+        openmm.NonbondedForce.Ewald,
+        openmm.NonbondedForce.PME,
+        openmm.NonbondedForce.LJPME,
+    }
+
+
+def _has_depths(force: Any) -> bool:
+    return any(force.getParticleParameters(i)[2]._value != 0 for i in range(force.getNumParticles()))
 
 
 def md_value(value: Quantity | None, unit_name: str) -> float | None:

@@ -5,7 +5,7 @@ import numpy as np
 import openmm
 import pytest
 
-from protocols.analysis.checks import Check, Replica, SimulatedLiquid, check_liquid
+from protocols.analysis.checks import Check, Replica, SimulatedLiquid, check_liquid, check_segments
 from protocols.state import ThermodynamicState
 from protocols.substance import Substance
 
@@ -132,6 +132,40 @@ def test_components_in_two_layers_have_demixed(liquid, tmp_path):
 def test_at_constant_volume_there_is_neither_pressure_nor_density_to_check(liquid):
     still = replace(liquid, state=ThermodynamicState(temperature="300 K"), substance=None)
     assert [check.name for check in check_liquid(still)] == ["temperature", "mobility"]
+
+
+def segments(directory, temperatures):
+    rows = "".join(f"{number},{value},0.0,10.0,27.0\n" for number, value in enumerate(temperatures))
+    file = directory / f"segments-{len(list(directory.iterdir()))}.csv"
+    file.write_text(f"segment,temperature (K),energy drift (K),pressure (bar),volume (nm^3)\n{rows}")
+    return file
+
+
+@pytest.mark.parametrize(
+    ("temperatures", "problems"),
+    [
+        (300 + 8 * np.sin(np.arange(20)), []),  # 648 degrees of freedom have a natural 17 K
+        (
+            313 + 8 * np.sin(np.arange(20)),
+            ["temperature: 313.0 +/- 1.3 K, set to 300 K, which is too far off"],
+        ),
+        (
+            np.r_[300 + 8 * np.sin(np.arange(20)), 200.0, 400.0],
+            ["temperatures: 200 to 400 K in single ones, where 300 K +/- 17 K is natural: too far apart"],
+        ),
+    ],
+)
+def test_temperatures_of_segments_in_mean_and_one_by_one(liquid, tmp_path, temperatures, problems):
+    first, rest = (segments(tmp_path, part) for part in np.split(temperatures, [8]))
+    still = changed(replace(liquid, state=ThermodynamicState(temperature="300 K")), tables=(first, rest))
+    checks = check_segments(still)
+    assert [check.name for check in checks] == ["temperature", "temperatures", "mobility", "mixing"]
+    assert [str(check) for check in checks if not check.passed] == problems
+
+
+def test_in_a_slab_molecules_are_nearer_than_the_box_is_large(liquid):
+    [found] = [c for c in check_liquid(replace(liquid, filled=1 / 8)) if c.name == "mobility"]
+    assert found.text.startswith("molecules 0.25 nm apart")
 
 
 def test_what_cannot_be_checked_says_so(liquid, tmp_path):
