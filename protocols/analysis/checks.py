@@ -207,7 +207,9 @@ def _structure(liquid: SimulatedLiquid) -> Iterator[Check]:
     if not system.usesPeriodicBoundaryConditions():
         return
     groups = sorted(molecules(system))
-    moved, excess, spacing = [], [], 0.0
+    moved: list[float] = []
+    excess: list[float] = []
+    spacing = 0.0
     for replica in liquid.replicas:
         (first, first_box), (last, last_box) = (
             _read(file, groups) for file in (replica.first_state, replica.last_state)
@@ -216,13 +218,14 @@ def _structure(liquid: SimulatedLiquid) -> Iterator[Check]:
         volume = liquid.filled * abs(np.linalg.det(last_box))
         spacing = max(spacing, (volume / len(groups)) ** (1 / 3))
         kinds = _kinds(liquid, len(groups))
-        excess.append(0.0 if kinds is None else like_neighbours(last, last_box, kinds))
+        alike = None if kinds is None else like_neighbours(last, last_box, kinds)
+        excess += [] if alike is None else [alike]
     text = f"molecules {spacing:.2g} nm apart moved by {min(moved):.2g} nm in production"
     if min(moved) > _MOVED * spacing:
         yield Check("mobility", True, text)
     else:
         yield Check("mobility", False, f"{text}: frozen, glassy, or simulated too briefly")
-    if liquid.substance is not None and len(liquid.substance.components) > 1:
+    if excess:
         mixed = max(excess) <= _DEMIXED
         share = f"neighbours are {100 * max(excess):.0f} % of the way from random to all of one kind"
         yield Check("mixing", mixed, share if mixed else f"it demixed: {share}")

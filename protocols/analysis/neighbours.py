@@ -35,7 +35,7 @@ def median_displacement(first: _Array, last: _Array, first_box: _Array, last_box
     return float(np.median(np.linalg.norm(moved @ last_box, axis=1)))
 
 
-def like_neighbours(points: _Array, box: _Array, kinds: NDArray[np.int64]) -> float:
+def like_neighbours(points: _Array, box: _Array, kinds: NDArray[np.int64]) -> float | None:
     """Return by how much nearest neighbours are of a molecule's own kind: 0 at random, 1 always.
 
     Parameters
@@ -49,13 +49,13 @@ def like_neighbours(points: _Array, box: _Array, kinds: NDArray[np.int64]) -> fl
 
     Returns
     -------
-    float
-        The most of all components of ten molecules and more; 0 if fewer than two have as many.
+    float or None
+        The most of all components of ten molecules and more; None if fewer than two have as many.
     """
     number = len(points)
     counts = np.bincount(kinds)
     if np.count_nonzero(counts >= _FEW) < 2:
-        return 0.0
+        return None
     fractional = points @ np.linalg.inv(box)
     alike = np.empty(number)
     for i in range(number):
