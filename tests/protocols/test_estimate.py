@@ -78,7 +78,7 @@ def check(result, directory):
     assert str(result).startswith("Density of [Ar] at 90 K, 1 bar: 1.")
     assert [check.name for check in result.checks][-2:] == ["phase", "mobility"]
     assert "phase" not in [check.name for check in result.warnings]
-    assert "100 molecules" in result.notes[-1]
+    assert "100 molecules" in result.notes[2]
     assert "cutoff 0.8 nm, Lennard-Jones truncated there, with long-range correction" in result.notes[1]
 
 
