@@ -85,18 +85,25 @@ class RabbitMQ:
 
     def names(self) -> set[str]:
         """The names of all queues and exchanges."""
-        listed = subprocess.run(
-            [
-                *(Path(_SERVER).with_name("rabbitmqctl"), "--node", self._environment["RABBITMQ_NODENAME"]),
-                *("eval", "{rabbit_amqqueue:list_names(), rabbit_exchange:list_names()}."),
-            ],
+        listed = self.evaluate("{rabbit_amqqueue:list_names(), rabbit_exchange:list_names()}.")
+        return set(re.findall(r'<<"([^"]*)">>', listed)) - {"/"}
+
+    def log(self) -> str:
+        """All that it wrote."""
+        files = [self.place / "output", *(self.place / "log").glob("*.log")]
+        return "".join(file.read_text(encoding="utf-8") for file in files)
+
+    def evaluate(self, expression: str) -> str:
+        """Evaluate an expression of Erlang in the broker."""
+        program = Path(_SERVER).with_name("rabbitmqctl")
+        return subprocess.run(
+            [program, "--node", self._environment["RABBITMQ_NODENAME"], "eval", expression],
             env=self._environment,
             capture_output=True,
             text=True,
             check=True,
             timeout=60,
-        )
-        return set(re.findall(r'<<"([^"]*)">>', listed.stdout)) - {"/"}
+        ).stdout
 
     def _start(self, *command: str) -> None:
         with (self.place / "output").open("ab") as log:
@@ -120,7 +127,7 @@ class RabbitMQ:
                     return
             except OSError:
                 if time.monotonic() > deadline or self._processes[-1].poll() is not None:
-                    words = (self.place / "output").read_text(encoding="utf-8")[-3000:]
+                    words = self.log()[-3000:]
                     raise RuntimeError(f"RabbitMQ did not come up:\n{words}") from None
                 time.sleep(0.1)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -66,3 +67,26 @@ def test_nothing_is_left_in_the_broker(broker: RabbitMQ) -> None:
     with CeleryBackend(2) as backend:
         assert backend.submit_task(pow, 2, 5).result(60) == 32
     assert broker.names() == before
+
+
+def _count(file: Path) -> int:
+    with file.open("a", encoding="utf-8") as lines:
+        lines.write("a try\n")
+    time.sleep(5)
+    return os.getppid()
+
+
+def test_a_task_of_more_than_the_brokers_patience_runs_once_and_its_worker_goes_on(
+    broker: RabbitMQ, tmp_path: Path
+) -> None:
+    settings = {"consumer_timeout": 1000, "channel_tick_interval": 500}  # ms; by default 30 min and one
+    broker.evaluate(
+        ", ".join(f"application:set_env(rabbit, {name}, {value})" for name, value in settings.items()) + "."
+    )
+    with user_workers("patient", 1) as workers:
+        with CeleryBackend(queue_name="patient", directory=tmp_path) as backend:
+            for number in range(2):
+                assert backend.submit_task(_count, tmp_path / f"{number}").result(100) == workers.pid
+    for number in range(2):
+        assert (tmp_path / f"{number}").read_text(encoding="utf-8") == "a try\n"
+    assert "acknowledgement on channel 1 timed out" in broker.log()

@@ -21,10 +21,10 @@ from workflow_backends.remote import run_here
 from workflow_backends.runner import Ticket
 from workflow_backends.serialization import Failure
 
-__all__ = ["ANSWERS", "BEAT_S", "REDELIVERY_S", "claim_file", "make_app", "make_queue", "owner_file"]
+__all__ = ["ANSWERS", "BEAT_S", "claim_file", "make_app", "make_queue", "owner_file"]
 
 BEAT_S = 2.0
-REDELIVERY_S = 300.0  # after which Redis gives a message that was not acknowledged to another worker
+_REDELIVERY_S = 300.0  # after which Redis gives a message that was not acknowledged to another worker
 ANSWERS = {True: "succeeded", False: "failed", None: "lost"}
 _OWNER_SILENCE_S = 300.0
 _UNUSED_QUEUE_S = 3600.0
@@ -74,7 +74,7 @@ def make_app(broker: Broker, prefix: str, queues: Iterable[Any]) -> Any:
     )
     quick = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
     if broker.is_redis:
-        own = {"visibility_timeout": REDELIVERY_S, "global_keyprefix": f"{prefix}:"}
+        own = {"visibility_timeout": _REDELIVERY_S, "global_keyprefix": f"{prefix}:"}
     else:
         own = {"confirm_publish": True}  # what the broker did not take is an error
     app.conf.broker_transport_options = quick | own
@@ -84,9 +84,12 @@ def make_app(broker: Broker, prefix: str, queues: Iterable[Any]) -> Any:
         ticket = Ticket(*fields)._replace(avoid=tuple(fields[-1]))
         if not watch.begin(ticket):
             return
+        succeeded: bool | None = None
+        data = b""
         try:
-            parts = take_back(ticket, "call", call), take_back(ticket, "prefix", prefix)
-            succeeded, data = run_here(*parts, ticket, mark)
+            if not app.current_task.request.delivery_info["redelivered"]:  # else it may have been answered
+                parts = take_back(ticket, "call", call), take_back(ticket, "prefix", prefix)
+                succeeded, data = run_here(*parts, ticket, mark)
         except Exception as error:  # noqa: BLE001  # whatever it is, the task must not hang
             succeeded, data = False, pickle.dumps(Failure("lost", f"its worker failed: {error!r}"))
         kind = ANSWERS[succeeded if watch.end(ticket) else None]

@@ -23,7 +23,6 @@ import redis
 from workflow_backends.celery_engine.app import (
     ANSWERS,
     BEAT_S,
-    REDELIVERY_S,
     claim_file,
     make_app,
     make_queue,
@@ -56,7 +55,6 @@ class _Sent:
     ticket: Ticket
     pool: str
     future: concurrent.futures.Future[bytes] = field(default_factory=concurrent.futures.Future)
-    sent: float = field(default_factory=time.monotonic)
     beat: float = 0.0
     heard: float = field(default_factory=time.monotonic)
 
@@ -217,11 +215,10 @@ class CeleryEngine:
         sent = self._sent.pop(message.headers["attempt"], None)
         if sent is None:
             return
-        if time.monotonic() - sent.sent < REDELIVERY_S / 2:  # else it may have been delivered twice
-            claim_file(sent.ticket).unlink(missing_ok=True)
+        claim_file(sent.ticket).unlink(missing_ok=True)  # a worker that gets it again will ask here first
         kind = message.headers["kind"]
         if kind == ANSWERS[None]:
-            sent.future.set_exception(_LostError("the worker took the script for dead"))
+            sent.future.set_exception(_LostError("a worker gave it back"))
             return
         try:
             body = None if message.headers["aside"] else bytes(message.body)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Sequence
+from typing import Any
 
 from workflow_backends.celery_engine.broker import BROKER_VARIABLE, Broker
 
@@ -35,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     queue = make_queue(given.queue, of_one_run=given.prefix is not None)
     app = make_app(broker, given.prefix or given.queue, [queue])
+    app.steps["consumer"].add(_reconnecting())
     app.worker_main(
         [
             *("worker", "--pool=threads", f"--concurrency={given.workers}", f"--queues={given.queue}"),
@@ -43,6 +45,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ]
     )
     return 0
+
+
+def _reconnecting() -> Any:
+    """Return a part of a worker by which it connects again when the broker closed its channel.
+
+    A RabbitMQ does so when a task took longer than its `consumer_timeout`, by default half an hour, and
+    sends the task again, which finds itself claimed. Celery by itself would end the worker.
+    """
+    from celery.bootsteps import StartStopStep  # noqa: PLC0415
+
+    class Reconnecting(StartStopStep):  # type: ignore[misc]  # Celery has no types
+        def __init__(self, parent: Any, **options: Any) -> None:
+            super().__init__(parent, **options)
+            parent.connection_errors += parent.channel_errors
+
+    return Reconnecting
 
 
 if __name__ == "__main__":
