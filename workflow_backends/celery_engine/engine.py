@@ -215,11 +215,11 @@ class CeleryEngine:
         sent = self._sent.pop(message.headers["attempt"], None)
         if sent is None:
             return
-        claim_file(sent.ticket).unlink(missing_ok=True)  # a worker that gets it again will ask here first
         kind = message.headers["kind"]
-        if kind == ANSWERS[None]:
+        if kind == ANSWERS[None]:  # its claim stays: another worker may hold it as well
             sent.future.set_exception(_LostError("a worker gave it back"))
             return
+        claim_file(sent.ticket).unlink(missing_ok=True)  # a worker that gets it again gives it back
         try:
             body = None if message.headers["aside"] else bytes(message.body)
             data = take_back(sent.ticket, "answer", body)
