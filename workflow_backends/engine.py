@@ -22,6 +22,7 @@ class Capability(StrEnum):
     restart = "start again after a stop"
     pools = "have several pools of workers"
     end_with_script = "end its workers when the script is killed"
+    placement = "pin its workers to GPUs and count their threads"
 
 
 @dataclass(frozen=True)

@@ -80,8 +80,8 @@ class CeleryBackend(LocalBackend):
             raise InvalidResourcesError("pools: the workers of a queue are one pool; give no queue_name")
         if queue_name is None and directory is not None:
             raise InvalidResourcesError("directory: workers of this machine need none; give a queue_name")
-        if queue_name is not None:  # its workers are not ours to end
-            self.cannot = frozenset({Capability.pools, Capability.end_with_script})
+        if queue_name is not None:  # its workers are not ours to place, or to end
+            self.cannot = frozenset({Capability.pools, Capability.end_with_script, Capability.placement})
 
     def check(self) -> None:
         """Raise InvalidResourcesError or PlatformUnavailableError where `start` would; starts nothing."""

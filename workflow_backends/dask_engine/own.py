@@ -41,7 +41,7 @@ class DaskBackend(CalculationBackend):
         Something else than such a client.
     """
 
-    cannot = frozenset({Capability.pools, Capability.end_with_script})
+    cannot = frozenset({Capability.pools, Capability.end_with_script, Capability.placement})
 
     def __init__(
         self,

@@ -44,7 +44,7 @@ class ParslBackend(CalculationBackend):
         Something else than a Config or DataFlowKernel, or resources for an executor that is not there.
     """
 
-    cannot = frozenset({Capability.restart, Capability.end_with_script})
+    cannot = frozenset({Capability.restart, Capability.end_with_script, Capability.placement})
 
     def __init__(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import os
 import subprocess
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 
 from workflow_backends.engine import Capability
-from workflow_backends.errors import BackendStateError, InvalidResourcesError
+from workflow_backends.errors import BackendStateError, EngineError, InvalidResourcesError
 from workflow_backends.machine import import_variables
 from workflow_backends.resources import ComputeResources
 from workflow_backends.testing.base import PATIENCE_S, SuiteBase, children, is_running, kill, wait_until
@@ -23,6 +24,8 @@ from workflow_backends.testing.base import PATIENCE_S, SuiteBase, children, is_r
 __all__ = ["LifecycleTests"]
 
 _STOP_S = 20.0
+_ON_S = 3.0
+_MANY = 100_000
 
 # Given to an interpreter's standard input: what it defines is in no file that a worker could import.
 _SCRIPT = """
@@ -113,6 +116,20 @@ class LifecycleTests(SuiteBase):
         resources, threads = asyncio.run(script())
         assert (resources.number_of_threads, threads) == (2, "2")
 
+    def test_no_worker_has_more_threads_than_its_machine(self) -> None:
+        """Who cannot count them takes the user's word; in a cluster's queue the job may wait for ever."""
+
+        def given(seconds: float) -> str | None:
+            with self.make_backend(1, number_of_threads=_MANY) as backend:
+                future = backend.submit_task(lambda: os.environ["OPENMM_CPU_THREADS"])
+                return future.result() if future.wait(seconds) else None
+
+        if self.lacks(Capability.placement):
+            assert given(PATIENCE_S) == str(_MANY)
+            return
+        with contextlib.suppress(InvalidResourcesError, EngineError):
+            assert given(_ON_S) is None
+
     def test_tasks_go_to_the_pool_that_has_what_they_need(self) -> None:
         plain, reference = self.make_resources(), self.make_resources(platform="Reference")
         pools = {"plain": (1, plain), "reference": (1, reference)}
@@ -161,7 +178,10 @@ class LifecycleTests(SuiteBase):
             script.stdout.close()
             script.wait()
         try:
-            if not self.lacks(Capability.end_with_script):
+            if self.lacks(Capability.end_with_script):
+                time.sleep(_ON_S)
+                assert any(map(is_running, family)), "it ends them: cannot says too much"
+            else:
                 assert wait_until(lambda: not any(map(is_running, family)))
         finally:
             kill(family)

@@ -13,5 +13,5 @@ class BackendConformance(ContractTests, FaultTests, LifecycleTests):
     """What every backend keeps, as tests for pytest; derive a class ``Test...`` that says `make_backend`.
 
     What the backend's engine truly lacks stands in its `CalculationBackend.cannot`; the suite then asks for
-    a clear error instead.
+    a clear error instead, or that things are as that says.
     """
