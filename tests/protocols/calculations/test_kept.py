@@ -102,6 +102,17 @@ def _own_force_field(file):
     file.write_text(re.sub('epsilon="[^"]*"', 'epsilon="1.1"', shipped.read_text(encoding="utf-8")))
 
 
+def test_of_several_properties_those_that_would_be_lost_are_named(tmp_path):
+    both = _TEXT.replace("state: cold", "state: [cold, warm]").replace(
+        "states:\n", "states:\n  warm: {temperature: 95 K, pressure: 1 bar}\n"
+    )
+    _estimated(_written(tmp_path / "both.yaml", both), tmp_path / "run")
+    with pytest.raises(
+        InputError, match=r"; this one does not estimate Density of \[Ar\] at 95 K, 1 bar; run"
+    ):
+        check_directory(_written(tmp_path / "one.yaml"), tmp_path / "run")
+
+
 def test_the_run_of_a_script_is_not_taken_over_either(tmp_path):
     first = _written(tmp_path / "argon.yaml")
     _estimated(first, tmp_path / "run")
