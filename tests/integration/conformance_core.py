@@ -16,7 +16,6 @@ class CoreConformance(SuiteBase):
     test_kinds_of_callables = ContractTests.test_all_kinds_of_callables_are_taken
     test_resources = ContractTests.test_available_resources_reach_who_declares_them
     test_threads = ContractTests.test_libraries_keep_to_the_workers_threads
-    test_workers = ContractTests.test_each_worker_is_a_process_with_one_task_at_a_time
     test_inputs = ContractTests.test_futures_among_the_arguments_become_their_results
     test_failed_inputs = ContractTests.test_a_failed_input_fails_the_task_and_is_named
     test_asyncio = ContractTests.test_asyncio_waits_for_futures

@@ -16,6 +16,7 @@ from typing import Any
 
 import psutil
 import pytest
+from conformance_core import CoreConformance
 from distributed.utils import offload
 from real_slurm import Slurm, missing
 from water_example import run_water_example
@@ -23,6 +24,7 @@ from water_example import run_water_example
 from workflow_backends import DaskSlurmBackend, QueueWorkerResources
 from workflow_backends.errors import EngineError
 from workflow_backends.testing import BackendConformance
+from workflow_backends.testing.base import SuiteBase
 
 _ROOT = Path(__file__).parents[2]
 
@@ -43,7 +45,7 @@ def slurm() -> Iterator[Slurm]:
         shutil.rmtree(place, ignore_errors=True)
 
 
-class TestDaskSlurm(BackendConformance):
+class _OnSlurm(SuiteBase):
     @pytest.fixture(scope="class", autouse=True)
     @classmethod
     def offload(cls) -> None:
@@ -53,6 +55,15 @@ class TestDaskSlurm(BackendConformance):
         return DaskSlurmBackend(
             0, workers, QueueWorkerResources(**resources), directory=tempfile.gettempdir()
         )
+
+
+class TestCore(_OnSlurm, CoreConformance):
+    pass
+
+
+@pytest.mark.slow
+class TestDaskSlurm(_OnSlurm, BackendConformance):
+    pass
 
 
 def test_the_water_example_needs_another_backend_only(slurm: Slurm, tmp_path: Path) -> None:
