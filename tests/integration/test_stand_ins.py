@@ -20,6 +20,7 @@ import stand_in_kubernetes
 from stand_in_jobs import Job, Request
 from stand_in_queue import StandIn
 from stand_in_sites import SITES, Site, notice_ends_soon
+from water_example import run_water_example
 
 import workflow_backends
 from workflow_backends import QueueWorkerResources
@@ -113,6 +114,16 @@ def test_the_life_of_workers(site: Site, stand_in: StandIn, tmp_path: Path) -> N
     assert (asked.cpus, asked.gpus, asked.queue, devices) == (3, 2, "gpu", "0,1")
     assert 0 <= asked.memory - 3 * 1500e6 < 2**20  # rounded up to a MiB
     assert 0 <= asked.seconds - 5350 < 60
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("started", ["pbs", "lsf"], indirect=True)
+@pytest.mark.parametrize("engine", ["Parsl", "Dask"])
+def test_the_water_example_needs_another_backend_only(site: Site, engine: str, tmp_path: Path) -> None:
+    backend = site.backend.replace("Parsl", engine)
+    settings = {"interface": "lo"} | site.settings(tmp_path)
+    changes = {"ParslSlurmBackend": backend, r"WORKER, queue_name=.*\)": f"WORKER, **{settings!r})"}
+    run_water_example(tmp_path, "14_slurm.py", changes)
 
 
 def test_what_it_refuses_comes_back_in_its_words(site: Site, tmp_path: Path) -> None:
