@@ -7,33 +7,23 @@ import contextlib
 import os
 import queue
 import shutil
-import socket
 import threading
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import kombu
-import psutil
 import redis
 
-from workflow_backends.celery_engine.app import (
-    ANSWERS,
-    BEAT_S,
-    claim_file,
-    make_app,
-    make_queue,
-    owner_file,
-)
+from workflow_backends.celery_engine.app import BEAT_S, make_app, make_queue, owner_file
 from workflow_backends.celery_engine.broker import Broker
-from workflow_backends.celery_engine.parts import put_aside, take_back
+from workflow_backends.celery_engine.parts import put_aside
+from workflow_backends.celery_engine.sent import LostError, Sent, SentTasks
 from workflow_backends.errors import EngineError
 from workflow_backends.machine import run_mark
 from workflow_backends.processes import RunProcesses
-from workflow_backends.remote import take_result
 from workflow_backends.runner import Ticket
 
 __all__ = ["CeleryEngine"]
@@ -41,22 +31,8 @@ __all__ = ["CeleryEngine"]
 _DRAIN_S = 0.3
 _AGAIN_S = 0.5
 _BROKER_SILENCE_S = 15.0
-_CLAIM_SILENCE_S = 120.0  # file systems of several machines show changes late
 _STOP_S = 4.0
 _RETRIES = {"max_retries": 20, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.5}
-
-
-class _LostError(Exception):
-    """A worker, or its message, was lost."""
-
-
-@dataclass
-class _Sent:
-    ticket: Ticket
-    pool: str
-    future: concurrent.futures.Future[bytes] = field(default_factory=concurrent.futures.Future)
-    beat: float = 0.0
-    heard: float = field(default_factory=time.monotonic)
 
 
 class CeleryEngine:
@@ -95,10 +71,10 @@ class CeleryEngine:
         self._app = make_app(broker, prefix, [make_queue(name, of_one_run=own) for name in queues.values()])
         self._task = self._app.tasks["workflow_backends.run"]
         self._answers = make_queue(f"answers-{uuid.uuid4().hex}", of_one_run=True)
-        self._sent: dict[str, _Sent] = {}
+        self._sent = SentTasks()
         self._heard = time.monotonic()
         self._stopping = False
-        self._outgoing: queue.SimpleQueue[tuple[_Sent, bytes, bytes] | None] = queue.SimpleQueue()
+        self._outgoing: queue.SimpleQueue[tuple[Sent, bytes, bytes] | None] = queue.SimpleQueue()
         owner_file(directory).touch()
         try:
             with self._app.connection_for_write() as connection:
@@ -117,7 +93,7 @@ class CeleryEngine:
         self, pool: str, prefix: bytes, call: bytes, ticket: Ticket
     ) -> concurrent.futures.Future[bytes]:
         """Send the task to the pool's queue, in a thread that may wait for the broker."""
-        sent = self._sent[ticket.attempt] = _Sent(ticket, pool)
+        sent = self._sent.add(ticket, pool)
         self._outgoing.put((sent, call, prefix))
         return sent.future
 
@@ -136,13 +112,12 @@ class CeleryEngine:
                     retry_policy=_RETRIES,
                 )
             except Exception as error:  # noqa: BLE001  # each transport has its own
-                if self._sent.pop(sent.ticket.attempt, None) is not None:
-                    message = f"the broker {self._broker} took no task: {_words(error)}"
-                    sent.future.set_exception(EngineError(message))
+                message = f"the broker {self._broker} took no task: {_words(error)}"
+                self._sent.fail(sent, EngineError(message))
 
     def is_lost_block(self, error: BaseException) -> bool:
         """Tell whether a worker's process of Celery was lost."""
-        return isinstance(error, _LostError)
+        return isinstance(error, LostError)
 
     def failure(self) -> str | None:
         """Find lost workers, start ours anew; say why no task can run any more, None while all is well."""
@@ -154,9 +129,9 @@ class CeleryEngine:
                 if ended is not None and (end := self._processes.revive(pool)):
                     return f"Celery's worker ended {end}"
                 if ended is not None:  # with it went what it had taken and not yet claimed
-                    self._lose([sent for sent in list(self._sent.values()) if sent.pool == pool], ended)
+                    self._sent.lose_all_of(pool, ended)
         else:
-            self._lose([sent for sent in list(self._sent.values()) if self._is_lost(sent)], "silent")
+            self._sent.lose_silent()
         return None
 
     def stop(self, *, keep_files: bool) -> None:
@@ -194,7 +169,7 @@ class CeleryEngine:
             try:
                 with (
                     self._app.connection_for_read() as connection,
-                    kombu.Consumer(connection, [self._answers], on_message=self._answer, no_ack=True),
+                    kombu.Consumer(connection, [self._answers], on_message=self._sent.answer, no_ack=True),
                 ):
                     self._drain(connection)
             except Exception:  # noqa: BLE001  # whatever broke, failure() tells when it does not come back
@@ -210,43 +185,6 @@ class CeleryEngine:
                 beat = self._heard
                 with contextlib.suppress(OSError):  # the directory was deleted
                     os.utime(owner_file(self.directory))
-
-    def _answer(self, message: Any) -> None:
-        sent = self._sent.pop(message.headers["attempt"], None)
-        if sent is None:
-            return
-        kind = message.headers["kind"]
-        if kind == ANSWERS[None]:  # its claim stays: another worker may hold it as well
-            sent.future.set_exception(_LostError("a worker gave it back"))
-            return
-        claim_file(sent.ticket).unlink(missing_ok=True)  # a worker that gets it again gives it back
-        try:
-            body = None if message.headers["aside"] else bytes(message.body)
-            data = take_back(sent.ticket, "answer", body)
-            sent.future.set_result(take_result((kind == ANSWERS[True], data)))
-        except Exception as error:  # noqa: BLE001  # the task's failure
-            sent.future.set_exception(error)
-
-    def _is_lost(self, sent: _Sent) -> bool:
-        """Tell whether the worker that claimed a task is dead, or silent for long."""
-        claim = claim_file(sent.ticket)
-        try:
-            beat, claimant = claim.stat().st_mtime, claim.read_text(encoding="utf-8").split()
-        except OSError:
-            return False  # in the queue
-        if beat != sent.beat:
-            sent.beat, sent.heard = beat, time.monotonic()
-        here = len(claimant) == 2 and claimant[0] == socket.gethostname()
-        if here and not psutil.pid_exists(int(claimant[1])):
-            return True
-        return time.monotonic() - sent.heard > _CLAIM_SILENCE_S
-
-    def _lose(self, lost: list[_Sent], how: str) -> None:
-        for sent in lost:
-            if self._sent.pop(sent.ticket.attempt, None) is not None:
-                with contextlib.suppress(OSError):
-                    Path(sent.ticket.cancel_mark).touch()  # should it still come
-                sent.future.set_exception(_LostError(f"its worker of Celery was lost: {how}"))
 
 
 def _redis_url(broker: Broker) -> str:
