@@ -3,7 +3,14 @@ from types import SimpleNamespace
 import openmm
 import pytest
 
-from protocols import Density, SelfDiffusion, SimulationSettings, Substance, ThermodynamicState
+from protocols import (
+    Density,
+    SelfDiffusion,
+    SimulationSettings,
+    Substance,
+    ThermalExpansion,
+    ThermodynamicState,
+)
 from protocols.notes import notes_on
 from protocols.substance import Component
 from protocols.systems.forcefield import OpenMMForceField
@@ -58,6 +65,11 @@ def test_settings_that_shift_a_value_are_named(tmp_path, changes, said):
         "integrator LangevinMiddle, friction 1 1/ps, barostat_interval 10"
     )
     assert size == "the box has 500 molecules; nothing is extrapolated to a larger one"
+
+
+def test_defaults_of_the_property_s_own_are_told(tmp_path):
+    *_, simulated = notes(ThermalExpansion(WATERS, STATE), tmp_path)
+    assert simulated.endswith("; defaults of the property's own: production_time 5 x 200 ps")
 
 
 def test_segments_of_constant_energy_have_settings_of_their_own(tmp_path):

@@ -17,7 +17,6 @@ from protocols import (
     read_calculation,
 )
 from protocols.calculations.plan import plan_of
-from protocols.caveats import notes_on
 from protocols.properties.liquid import liquid_replicas
 from protocols.quantities import quantity
 
@@ -90,15 +89,9 @@ def test_one_run_is_what_it_begins_with_else(item, settings):
         assert workflow.simulations == liquid_replicas(WATER, STATE, TIP3P, settings)
 
 
-def test_results_and_check_tell_what_is_used(tmp_path):
+def test_check_tells_what_is_used(tmp_path):
     own = "number_of_molecules 512, equilibration_time 100 ps, output_interval 0.1 ps"
-    *_, size, said = notes_on(TENSION, SimulationSettings(friction="2 / ps"))
-    assert size.startswith("the box has 512 molecules")
-    assert said == (
-        "simulated with: equilibration_time 100 ps, production_time 200 ps, output_interval 0.1 ps, "
-        "integrator LangevinMiddle, friction 2 1/ps, barostat_interval 10; "
-        f"defaults of the property's own: {own}"
-    )
+    assert TENSION.own_defaults(SimulationSettings(friction="2 / ps")) == own
     file = tmp_path / "water.yaml"
     file.write_text(
         "force_field: tip3p.xml\nsubstances: {water: O}\n"
