@@ -9,6 +9,7 @@ from potential_energy import PotentialEnergy
 from rows import Group, Row
 
 from protocols import (
+    CombinedForceField,
     Density,
     DielectricConstant,
     EnthalpyOfVaporization,
@@ -32,6 +33,7 @@ EWALD_1998 = "J. Chem. Phys. 109, 4927 (1998)"
 VEGA_2007 = "Vega and de Miguel, J. Chem. Phys. 126, 154707 (2007), as recalled"
 LIQUID_BENCHMARK = "LiquidBenchmark tables, GAFF 1.x with AM1-BCC charges"
 FREE_SOLV = "FreeSolv 0.52, GAFF 1.8 with AM1-BCC charges in TIP3P"
+FREE_SOLV_2014 = "FreeSolv 0.31, GAFF 1.x with AM1-BCC charges in TIP3P"
 
 MOLECULES = 256
 WATER = {"number_of_molecules": MOLECULES, "equilibration_time": "30 ps", "production_time": "1500 ps"}
@@ -123,6 +125,18 @@ def _hydration() -> Group:
     return Group("hydration", rows, force_field, WATER | {"production_time": "400 ps"})
 
 
+def _hydration_of_methanol() -> Group:
+    state = ThermodynamicState(temperature="298.15 K", pressure="1 atm")
+    hydration = SolvationFreeEnergy(Substance.solution("CO", "O"), state)
+    rows = (
+        # The conformer and program of its charges are not told.
+        Row("methanol in TIP3P: hydration free energy", hydration, -3.48, 0.01, FREE_SOLV_2014, "kcal/mol",
+            convert=_kilocalories, settings_term=0.1),
+    )  # fmt: skip
+    force_field = CombinedForceField(GaffForceField(version="gaff"), "tip3p.xml")
+    return Group("hydration-methanol", rows, force_field, WATER | {"production_time": "400 ps"})
+
+
 def _surface() -> Group:
     state = ThermodynamicState(temperature="300 K", pressure="1 atm")
     rows = (
@@ -164,6 +178,7 @@ MOLECULE_GROUPS = (
     _alcohol("methanol", "CO", 0.78150, (18.9, 1.3)),
     _alcohol("ethanol", "CCO", 0.78805, (13.2, 1.0)),
     _hydration(),
+    _hydration_of_methanol(),
     _water(
         "spce",
         "spce.xml",
