@@ -1,8 +1,8 @@
 """How often 95 % intervals hold the truth, through detection, pooling and the stopping rule.
 
 Run as ``python benchmarks/coverage.py PART... [--runs 2000] [--json FILE]`` with parts `mean`, `variance`,
-`stopping` and `gas`, 50 minutes of one core in all; each adds its rows to the file. ``--table`` prints what
-the file has, ``--plot SVG`` draws it, with matplotlib.
+`stopping` and `gas`, some 20 minutes of one core in all; each adds its rows to the file. ``--table`` prints
+what the file has, ``--plot SVG`` draws it, with matplotlib.
 """
 
 from __future__ import annotations

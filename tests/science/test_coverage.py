@@ -1,5 +1,9 @@
 """How often 95 % intervals hold the truth; benchmarks/coverage.py does the same with many more runs."""
 
+import importlib.util
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.signal import lfilter
@@ -10,6 +14,7 @@ from protocols.analysis.statistics import pooled_mean
 from protocols.convergence import Convergence
 
 TAU = 5
+ROOT = Path(__file__).parents[2]
 
 
 def ar1(rng, count, length_in_tau):
@@ -79,3 +84,13 @@ def test_intervals_where_a_target_is_met():
         assert made.standard_error <= 0.07
         found.append(made)
     assert 0.91 <= held(found).mean() <= 0.985
+
+
+def test_the_page_shows_what_was_counted():
+    spec = importlib.util.spec_from_file_location("coverage_benchmark", ROOT / "benchmarks" / "coverage.py")
+    benchmark = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(benchmark)
+    rows = json.loads((ROOT / "docs" / "coverage.json").read_text(encoding="utf-8"))
+    page = (ROOT / "docs" / "coverage.md").read_text(encoding="utf-8")
+    for line in benchmark.table(rows).splitlines():
+        assert line in page
