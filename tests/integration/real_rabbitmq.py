@@ -83,6 +83,12 @@ class RabbitMQ:
             process.wait()  # a shell that has lost its child ends
         shutil.rmtree(self.place, ignore_errors=True)
 
+    def addresses(self) -> set[str]:
+        """Where it listens."""
+        family = [p for own in self._processes for p in psutil.Process(own.pid).children(recursive=True)]
+        family += [psutil.Process(own.pid) for own in self._processes]
+        return {c.laddr.ip for p in family for c in p.net_connections() if c.status == "LISTEN"}
+
     def names(self) -> set[str]:
         """The names of all queues and exchanges."""
         listed = self.evaluate("{rabbit_amqqueue:list_names(), rabbit_exchange:list_names()}.")

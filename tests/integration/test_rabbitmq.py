@@ -62,6 +62,10 @@ class TestUsersWorkers(_UsersWorkers, BackendConformance):
     pass
 
 
+def test_the_broker_listens_on_the_loopback_alone(broker: RabbitMQ) -> None:
+    assert {"127.0.0.1"} <= broker.addresses() <= {"127.0.0.1", "::1"}
+
+
 def test_nothing_is_left_in_the_broker(broker: RabbitMQ) -> None:
     before = broker.names()
     with CeleryBackend(2) as backend:
