@@ -78,16 +78,20 @@ class _DaskOnLSF(_DaskOnStandIn):
     site, backend_name = "lsf", "DaskLSFBackend"
 
 
-class TestCoreOnParslPBS(_ParslOnPBS, CoreConformance):
+class _ParslCore(CoreConformance):
+    test_stop = None  # type: ignore[assignment]  # long; test_stand_ins.py has a shorter one
+
+
+class TestCoreOnParslPBS(_ParslOnPBS, _ParslCore):
     pass
 
 
-class TestCoreOnParslLSF(_ParslOnLSF, CoreConformance):
+class TestCoreOnParslLSF(_ParslOnLSF, _ParslCore):
     pass
 
 
-class TestCoreOnParslKubernetes(_ParslOnKubernetes, CoreConformance):
-    test_stop = None  # type: ignore[assignment]  # a quarter of a minute; test_stand_ins.py has a shorter one
+class TestCoreOnParslKubernetes(_ParslOnKubernetes, _ParslCore):
+    pass
 
 
 class TestCoreOnDaskPBS(_DaskOnPBS, CoreConformance):
