@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 from killing import Forks, Whole
-from leaks import listening, our_processes, wait_until
+from leaks import listening, our_processes
+from waiting import wait_until
 
 from protocols.running.execution import execute_in
 from protocols.settings import InteractionSettings

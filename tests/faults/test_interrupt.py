@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from leaks import wait_until
+from waiting import wait_until
 
 from protocols.status import ProtocolState, run_status
 

@@ -15,7 +15,7 @@ import parsl_run
 import psutil
 import pytest
 from killing import contents, finished
-from leaks import wait_until
+from waiting import wait_until
 
 _SCRIPT = Path(parsl_run.__file__)
 

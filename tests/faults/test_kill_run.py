@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from leaks import wait_until
+from waiting import wait_until
 
 _EXAMPLE = Path(__file__).parents[2] / "examples" / "02_argon_density.py"
 

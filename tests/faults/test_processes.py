@@ -14,7 +14,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from leaks import leftovers, our_processes, wait_until
+from leaks import leftovers, our_processes
+from waiting import wait_until
 
 from workflow_backends import ParslLocalBackend
 from workflow_backends.errors import BackendStateError, EngineError

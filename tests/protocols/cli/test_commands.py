@@ -4,12 +4,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from openmm import app as app_of_openmm
 from typer.testing import CliRunner
+from waiting import wait_until
 
 from protocols.cli.app import app
 from protocols.status import run_status
@@ -59,13 +59,6 @@ def start(place, *arguments):
     )
 
 
-def wait_until(condition, seconds=90):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
 def test_help_imports_nothing_heavy():
     code = (
         "import sys\nfrom typer.testing import CliRunner\nfrom protocols.cli.app import app\n"
@@ -92,7 +85,7 @@ def test_every_command_has_help_with_an_example(name):
 def test_ctrl_c_says_how_to_resume_and_resume_goes_on(tmp_path, argon):
     argon.write_text(_ARGON.format(production="100 ns"))
     run = start(tmp_path, "run", argon.name)
-    wait_until(lambda: list((tmp_path / "argon").glob("OpenMMSimulation-*/progress.json")))
+    assert wait_until(lambda: list((tmp_path / "argon").glob("OpenMMSimulation-*/progress.json")))
     refused = start(tmp_path, "run", argon.name)
     _, errors = refused.communicate(timeout=90)
     assert (refused.returncode, "a run is under way there" in errors) == (4, True)

@@ -11,9 +11,9 @@ import subprocess
 import sys
 import termios
 import threading
-import time
 
 import pytest
+from waiting import wait_until
 
 from protocols import write_report
 from protocols.status import run_status
@@ -89,25 +89,18 @@ class OnTerminal:
             os.close(self._ours)
 
 
-def wait_until(condition, seconds=90):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
 @pytest.mark.timeout(300)
 def test_a_watched_run_is_killed_seen_as_interrupted_and_resumed(tmp_path):
     file, home = tmp_path / "argon.yaml", tmp_path / "argon"
     file.write_text(_ARGON.format(production="100 ns"))
     resume = f"estimate-properties resume {home}"
     with command(tmp_path, "run", "argon.yaml") as run:
-        wait_until(lambda: list(home.glob("OpenMMSimulation-*/progress.json")))
+        assert wait_until(lambda: list(home.glob("OpenMMSimulation-*/progress.json")))
 
         left = OnTerminal(tmp_path, "status", "argon", "--watch")
         stays = OnTerminal(tmp_path, "status", "argon", "--watch")
         for watch in (left, stays):  # drawn more than once, in place
-            wait_until(lambda watch=watch: watch.text.count("round 1, running") >= 2)
+            assert wait_until(lambda watch=watch: watch.text.count("round 1, running") >= 2)
         left.process.send_signal(signal.SIGINT)
         assert left.end() == 0  # Ctrl-C leaves the run alone
         assert f"driven by process {run.pid}" in left.text.splitlines()[-3]
@@ -130,7 +123,7 @@ def test_a_watched_run_is_killed_seen_as_interrupted_and_resumed(tmp_path):
 
     (home / "calculation.yaml").write_text(_ARGON.format(production="2 ps"))
     with command(tmp_path, "resume", "argon") as again:
-        wait_until(lambda: run_status(home).holder is not None)
+        assert wait_until(lambda: run_status(home).holder is not None)
         with command(tmp_path, "status", "argon", "--watch") as watch:  # not on a terminal
             told, errors = watch.communicate(timeout=120)
         assert (watch.returncode, errors) == (0, "")

@@ -6,9 +6,9 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 
 import pytest
+from waiting import wait_until
 
 from protocols.errors import DirectoryLockedError, ExecutionError
 from protocols.graphs.protocol import Protocol
@@ -178,13 +178,6 @@ def test_of_many_who_find_a_dead_lock_one_at_a_time_holds_it(tmp_path):
         process.communicate(timeout=60)
     assert [process.returncode for process in processes] == [0] * 4
     assert not is_locked(tmp_path)
-
-
-def wait_until(condition):
-    end = time.monotonic() + 30
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.02)
-    return condition()
 
 
 def test_one_thread_beats_for_all_locks_and_ends_with_them(tmp_path, quick_heart):
