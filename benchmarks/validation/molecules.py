@@ -122,7 +122,7 @@ def _hydration() -> Group:
             convert=_kilocalories),
     )  # fmt: skip
     force_field = OpenMMForceField("tip3p.xml", str(HERE / "gaff_methane.xml"))
-    return Group("hydration", rows, force_field, WATER | {"production_time": "400 ps"})
+    return Group("hydration", rows, force_field, WATER | {"equilibration_time": "10 ps", "production_time": "400 ps"})
 
 
 def _hydration_of_methanol() -> Group:
@@ -134,7 +134,7 @@ def _hydration_of_methanol() -> Group:
             convert=_kilocalories, settings_term=0.1),
     )  # fmt: skip
     force_field = CombinedForceField(GaffForceField(version="gaff"), "tip3p.xml")
-    return Group("hydration-methanol", rows, force_field, WATER | {"production_time": "400 ps"})
+    return Group("hydration-methanol", rows, force_field, WATER | {"equilibration_time": "10 ps", "production_time": "400 ps"})
 
 
 def _surface() -> Group:
