@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 import shutil
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -193,15 +194,33 @@ class _QueueEngine(ClientEngine):
 
     def stop(self, *, keep_files: bool) -> None:
         """End the cluster and cancel every job, within seconds; remove the files unless told to keep them."""
-        for part in (self._client, self._cluster):
-            if part is not None:
-                with contextlib.suppress(Exception):  # the jobs are cancelled all the same
-                    part.close(timeout=_CLOSE_S)
+        with _quiet():
+            for part in (self._client, self._cluster):
+                if part is not None:
+                    with contextlib.suppress(Exception):  # the jobs are cancelled all the same
+                        part.close(timeout=_CLOSE_S)
         self._canceller.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):  # it goes on
             self._canceller.wait(_CANCEL_S)
         if not keep_files:
             shutil.rmtree(self.directory, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Dask from telling, at level INFO, of the connections that end with it."""
+
+    def grave(record: logging.LogRecord) -> bool:
+        return record.levelno >= logging.WARNING
+
+    handlers = list(logging.getLogger("distributed").handlers)
+    for handler in handlers:
+        handler.addFilter(grave)
+    try:
+        yield
+    finally:
+        for handler in handlers:
+            handler.removeFilter(grave)
 
 
 class DaskSlurmBackend(DaskQueueBackend):
