@@ -83,14 +83,14 @@ class LifecycleTests(SuiteBase):
         threads, processes, files = set(threading.enumerate()), children(), _files(temporary)
         backend = self.make_backend(1)
         with backend:
-            pid = backend.submit_task(os.getpid).result(PATIENCE_S)
-            done = backend.submit_task(abs, -1)
+            done = backend.submit_task(os.getpid)
+            pid = done.result(PATIENCE_S)
             running = backend.submit_task(_touch_and_sleep, tmp_path / "runs")
             queued = [backend.submit_task(time.sleep, 1000) for _ in range(20)]
             assert wait_until((tmp_path / "runs").exists)
             stopped = time.monotonic()
         assert time.monotonic() - stopped < _STOP_S
-        assert done.result() == 1
+        assert done.result() == pid
         assert all(future.cancelled() for future in [running, *queued])
         assert wait_until(lambda: not is_running(pid))
         assert wait_until(lambda: not {p for p in children() - processes if is_running(p)})
