@@ -124,11 +124,13 @@ def test_a_watched_run_is_killed_seen_as_interrupted_and_resumed(tmp_path):
     (home / "calculation.yaml").write_text(_ARGON.format(production="2 ps"))
     with command(tmp_path, "resume", "argon") as again:
         assert wait_until(lambda: run_status(home).holder is not None)
+        again.send_signal(signal.SIGSTOP)  # lest it end before anybody watches
         with command(tmp_path, "status", "argon", "--watch") as watch:  # not on a terminal
-            told, errors = watch.communicate(timeout=120)
-        assert (watch.returncode, errors) == (0, "")
+            lines = [watch.stdout.readline()]
+            again.send_signal(signal.SIGCONT)
+            lines += watch.stdout.read().splitlines()
+            assert (watch.wait(), watch.stderr.read()) == (0, "")
         again.communicate(timeout=30)
-    lines = told.splitlines()
     assert f"driven by process {again.pid}" in lines[0]
     assert lines[-2].endswith("nobody drives it")  # how it is now, not when it began
     assert lines[-1].endswith("(round 1, too short)")
