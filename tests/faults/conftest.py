@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 from killing import Forks, Whole
-from leaks import listening, our_processes
+from leaks import our_processes
+from processes import listening
 from waiting import wait_until
 
 from protocols.running.execution import execute_in

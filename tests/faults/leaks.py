@@ -24,15 +24,5 @@ def our_processes(tag: str = "workflow_backends") -> list[psutil.Process]:
     return found
 
 
-def listening() -> set[tuple[str, int]]:
-    me = psutil.Process()
-    return {
-        c.laddr
-        for p in [me, *me.children(recursive=True)]
-        for c in p.net_connections()
-        if c.status == "LISTEN"
-    }
-
-
 def leftovers() -> set[Path]:
     return set(Path(tempfile.gettempdir()).glob("workflow-backends-*"))

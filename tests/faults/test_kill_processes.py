@@ -15,6 +15,7 @@ import parsl_run
 import psutil
 import pytest
 from killing import contents, finished
+from processes import descendants, named
 from waiting import wait_until
 
 _SCRIPT = Path(parsl_run.__file__)
@@ -43,37 +44,19 @@ def _start(directory: Path) -> subprocess.Popen[str]:
     )
 
 
-def _descendants(script: subprocess.Popen[str]) -> list[psutil.Process]:
-    try:
-        return psutil.Process(script.pid).children(recursive=True)
-    except psutil.NoSuchProcess:
-        return []
-
-
-def _named(script: subprocess.Popen[str], word: str) -> list[psutil.Process]:
-    found = []
-    for process in _descendants(script):
-        try:
-            if word in " ".join(process.cmdline()):
-                found.append(process)
-        except psutil.Error:
-            continue
-    return found
-
-
 def _managers(script: subprocess.Popen[str]) -> list[psutil.Process]:
     return [
         child
-        for guard in _named(script, "workflow_backends.parsl_engine.guard")
-        for child in guard.children()
+        for guard in named("workflow_backends.parsl_engine.guard", script.pid)
+        for child in descendants(guard.pid, recursive=False)
     ]
 
 
 VICTIMS: dict[str, Callable[[subprocess.Popen[str]], list[Any]]] = {
     "script": lambda script: [script],
-    "workers": lambda script: _named(script, "workflow_backends.worker"),
+    "workers": lambda script: named("workflow_backends.worker", script.pid),
     "manager": _managers,
-    "machine": lambda script: [script, *_descendants(script)],
+    "machine": lambda script: [script, *descendants(script.pid)],
 }
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 from leaks import leftovers, our_processes
+from processes import descendants, named
 from waiting import wait_until
 
 from workflow_backends import ParslLocalBackend
@@ -23,13 +24,8 @@ from workflow_backends.errors import BackendStateError, EngineError
 _TREE = "workflow_backends.parsl_engine"
 
 
-def _processes(word: str) -> list[psutil.Process]:
-    children = psutil.Process().children(recursive=True)
-    return [p for p in children if p.is_running() and word in " ".join(p.cmdline())]
-
-
 def _manager() -> psutil.Process:
-    [guard] = _processes(f"{_TREE}.guard")
+    [guard] = named(f"{_TREE}.guard")
     [manager] = guard.children()
     return manager
 
@@ -40,10 +36,9 @@ def test_a_killed_manager_is_replaced_and_its_tasks_run_again(
     local.submit_task(pow, 2, 5).result(20)
     futures = [local.submit_task(_note_and_sleep, tmp_path / str(n), 3.0) for n in range(2)]
     assert wait_until(lambda: len(list(tmp_path.glob("[01]"))) == 2, 20)
-    old = {p.pid for p in psutil.Process().children(recursive=True)} & {
-        p.pid for p in _manager().children(True)
-    }
-    _manager().kill()
+    manager = _manager()
+    old = {process.pid for process in descendants(manager.pid)}
+    manager.kill()
     assert [future.result(25) for future in futures] == ["done", "done"]
     assert not [pid for pid in old if psutil.pid_exists(pid)]
 
@@ -65,7 +60,7 @@ def test_a_killed_interchange_fails_every_future_and_the_backend_starts_again(
 ) -> None:
     local.submit_task(pow, 2, 5).result(20)
     futures = [local.submit_task(time.sleep, 100) for _ in range(40)]
-    [interchange] = _processes("HTEX interchange")
+    [interchange] = named("HTEX interchange")
     interchange.kill()
     for future in futures:
         with pytest.raises(EngineError, match=r"interchange.*logs in"):
@@ -174,7 +169,7 @@ def test_a_tree_that_was_stopped_for_half_a_minute_loses_nothing(place: Path) ->
     assert script.stdout is not None
     assert script.stdout.readline().strip() == "ready"
     time.sleep(2)
-    tree = [psutil.Process(script.pid), *psutil.Process(script.pid).children(recursive=True)]
+    tree = [psutil.Process(script.pid), *descendants(script.pid)]
     for process in tree:
         process.suspend()
     time.sleep(30)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
@@ -10,6 +11,7 @@ import time
 from pathlib import Path
 
 import psutil
+from processes import descendants
 
 __all__ = ["GridEngine", "missing"]
 
@@ -134,8 +136,9 @@ class GridEngine:
     def stop(self) -> None:
         """End the daemons and what their jobs left; the master would take 9 s to save what nobody reads."""
         for daemon in reversed(self._daemons):
-            for process in [*psutil.Process(daemon.pid).children(recursive=True), daemon]:
-                process.kill()
+            for process in [*descendants(daemon.pid), daemon]:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
             daemon.wait()
         self._daemons.clear()
 

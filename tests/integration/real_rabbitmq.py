@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import secrets
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import kombu
 import psutil
+from processes import descendants, listening
 
 __all__ = ["RabbitMQ", "missing"]
 
@@ -78,16 +80,15 @@ class RabbitMQ:
     def __exit__(self, *_: object) -> None:
         for process in reversed(self._processes):
             if process.poll() is None:
-                for part in psutil.Process(process.pid).children(recursive=True) or [process]:
-                    part.kill()
+                for part in descendants(process.pid) or [process]:
+                    with contextlib.suppress(psutil.NoSuchProcess):
+                        part.kill()
             process.wait()  # a shell that has lost its child ends
         shutil.rmtree(self.place, ignore_errors=True)
 
     def addresses(self) -> set[str]:
         """Where it listens."""
-        family = [p for own in self._processes for p in psutil.Process(own.pid).children(recursive=True)]
-        family += [psutil.Process(own.pid) for own in self._processes]
-        return {c.laddr.ip for p in family for c in p.net_connections() if c.status == "LISTEN"}
+        return {address for own in self._processes for address, _ in listening(own.pid)}
 
     def names(self) -> set[str]:
         """The names of all queues and exchanges."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -36,7 +37,8 @@ class TestParslOfOnesOwn(BackendConformance):
             yield
         for process in psutil.process_iter(["cmdline"]):  # which Parsl leaves when its script is killed
             if runs in " ".join(process.info["cmdline"] or ()):
-                process.kill()
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
 
     def make_backend(self, workers: int = 2, **resources: Any) -> ParslBackend:
         return self.make_pools({"mine": (workers, ComputeResources(**resources))})

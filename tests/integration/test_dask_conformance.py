@@ -16,6 +16,7 @@ from typing import Any
 import psutil
 import pytest
 from distributed import Client
+from processes import listening
 from water_example import run_water_example
 
 from workflow_backends import CalculationBackend, ComputeResources, DaskBackend, DaskLocalBackend
@@ -93,15 +94,15 @@ class TestOwnClient(BackendConformance):
 
 
 def test_nothing_listens_beyond_this_machine_and_a_dashboard_is_there_when_asked_for() -> None:
+    before = listening()
     with DaskLocalBackend(dashboard=True) as backend:
         assert backend.submit_task(abs, -1).result(60) == 1
         assert backend.dashboard_link is not None
         assert backend.dashboard_link.startswith("http://127.0.0.1:")
         with urllib.request.urlopen(backend.dashboard_link, timeout=60) as answer:
             assert b"Bokeh" in answer.read()
-        family = [psutil.Process(), *psutil.Process().children(recursive=True)]
-        heard = {c.laddr.ip for p in family for c in p.net_connections() if c.status == "LISTEN"}
-    assert {address.removeprefix("::ffff:") for address in heard} == {"127.0.0.1"}
+        heard = listening() - before
+    assert {address for address, _ in heard} == {"127.0.0.1"}
     assert backend.dashboard_link is None
 
 

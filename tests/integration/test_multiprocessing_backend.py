@@ -9,8 +9,8 @@ import sys
 import time
 from pathlib import Path
 
-import psutil
 import pytest
+from processes import descendants
 
 from workflow_backends.testing.base import is_running, wait_until
 
@@ -50,7 +50,7 @@ def test_nothing_outlives_its_script(tmp_path: Path, end: signal.Signals | None)
     )
     assert script.stdout is not None
     assert script.stdout.readline() == "[]\n"  # nothing but the standard library was needed
-    family = [child.pid for child in psutil.Process(script.pid).children(recursive=True)]
+    family = [child.pid for child in descendants(script.pid)]
     pids = [*family, *map(int, (tmp_path / "pids").read_text(encoding="utf-8").split())]
     assert len(set(pids)) == 3  # the reaper, the worker and its child
     if end is not None:

@@ -17,9 +17,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from argon_simulation import argon, finished_segments
+from processes import command_line, listening, named
 from real_slurm import Slurm, missing
 from water_example import run_water_example
 
@@ -342,17 +342,17 @@ def _mechanism(port: int) -> bytes:
 
 
 def test_what_listens_is_encrypted_and_not_beyond_this_machine(slurm: Slurm, tmp_path: Path) -> None:
+    before = listening()
     with ParslSlurmBackend(1, 1, directory=tmp_path) as backend:
         assert backend.submit_task(abs, -1).result(60) == 1
-        family = [psutil.Process(), *psutil.Process().children(recursive=True)]
-        heard = [c.laddr for p in family for c in p.net_connections() if c.status == "LISTEN"]
-        ports = sorted(a.port for a in heard if 54000 <= a.port < 56000)
+        heard = listening() - before
+        ports = sorted(port for _, port in heard if 54000 <= port < 56000)
         assert [port // 1000 for port in ports] == [54, 55, 55, 55]  # for workers; for the interchange
         assert {_mechanism(port) for port in ports} == {b"CURVE"}
         [run] = tmp_path.glob("workflow-backends-*")
         [keys] = run.rglob("server.key_secret")
         assert [stat.S_IMODE(place.stat().st_mode) for place in (run, keys.parent)] == [0o700, 0o700]
-    assert {address.ip.removeprefix("::ffff:") for address in heard} <= {"127.0.0.1"}
+    assert {address for address, _ in heard} <= {"127.0.0.1"}
 
 
 def test_the_water_example_needs_another_backend_only(slurm: Slurm, tmp_path: Path) -> None:
@@ -390,7 +390,7 @@ def test_nohup_is_respected(slurm: Slurm, tmp_path: Path) -> None:
     with _script(tmp_path, "nohup") as script:
         _wait_until(lambda: len(list(tmp_path.glob("running-*"))) == 3)
         before = set(slurm.queue())
-        [canceller] = [p for p in psutil.Process(script.pid).children() if "canceller" in str(p.cmdline())]
+        [canceller] = named("canceller", script.pid)
         canceller.send_signal(signal.SIGHUP)
         os.killpg(script.pid, signal.SIGHUP)
         time.sleep(2)
@@ -422,8 +422,7 @@ def test_a_script_killed_while_it_submits_leaves_no_job(slurm: Slurm, tmp_path: 
 def test_a_canceller_that_was_killed_is_replaced_at_the_end(slurm: Slurm, tmp_path: Path) -> None:
     with ParslSlurmBackend(1, 1, directory=tmp_path) as backend:
         backend.submit_task(abs, 1).result(60)
-        children = psutil.Process().children()
-        [canceller] = [p for p in children if "canceller" in str(p.cmdline())]
+        [canceller] = [p for p in named("canceller") if str(tmp_path) in command_line(p)]
         canceller.kill()
     assert slurm.queue() == []
 

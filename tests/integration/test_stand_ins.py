@@ -14,9 +14,9 @@ from typing import Any
 
 import kubernetes.client
 import kubernetes.config
-import psutil
 import pytest
 import stand_in_kubernetes
+from processes import named
 from stand_in_jobs import Job, Request
 from stand_in_queue import StandIn
 from stand_in_sites import SITES, Site, notice_ends_soon
@@ -153,7 +153,7 @@ def test_no_job_outlives_its_script(site: Site, stand_in: StandIn, tmp_path: Pat
             len({path.read_text(encoding="utf-8") for path in tmp_path.glob("workflow-backends-*/jobs/*.id")})
             == 5
         )
-        [canceller] = [p for p in psutil.Process(script.pid).children() if "canceller" in str(p.cmdline())]
+        [canceller] = named("canceller", script.pid)
         os.killpg(script.pid, signal.SIGKILL)
     _wait_until(lambda: not canceller.is_running())
     assert _queue(stand_in) == []
