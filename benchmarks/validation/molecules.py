@@ -38,6 +38,7 @@ FREE_SOLV_2014 = "FreeSolv 0.31, GAFF 1.x with AM1-BCC charges in TIP3P"
 MOLECULES = 256
 WATER = {"number_of_molecules": MOLECULES, "equilibration_time": "30 ps", "production_time": "1500 ps"}
 SWITCHED = WATER | {"switching_distance": "0.7 nm"}
+HYDRATION = WATER | {"equilibration_time": "10 ps", "production_time": "400 ps"}  # of every state
 
 
 def _kilocalories(value: float) -> float:
@@ -122,7 +123,7 @@ def _hydration() -> Group:
             convert=_kilocalories),
     )  # fmt: skip
     force_field = OpenMMForceField("tip3p.xml", str(HERE / "gaff_methane.xml"))
-    return Group("hydration", rows, force_field, WATER | {"equilibration_time": "10 ps", "production_time": "400 ps"})
+    return Group("hydration", rows, force_field, HYDRATION)
 
 
 def _hydration_of_methanol() -> Group:
@@ -134,7 +135,7 @@ def _hydration_of_methanol() -> Group:
             convert=_kilocalories, settings_term=0.1),
     )  # fmt: skip
     force_field = CombinedForceField(GaffForceField(version="gaff"), "tip3p.xml")
-    return Group("hydration-methanol", rows, force_field, WATER | {"equilibration_time": "10 ps", "production_time": "400 ps"})
+    return Group("hydration-methanol", rows, force_field, HYDRATION)
 
 
 def _surface() -> Group:
