@@ -20,6 +20,7 @@ _MEMORY_UNITS = {
     "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12,
     "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40,
 }  # fmt: skip
+_LEAST_MEMORY = 10**6  # bytes; who gives less has forgotten the unit
 
 
 class GPUToolkit(StrEnum):
@@ -112,8 +113,8 @@ class QueueWorkerResources(ComputeResources):
     Parameters
     ----------
     per_thread_memory_limit
-        Memory of each thread: a string ("2 GB" is decimal, "2 GiB" binary), a pint or OpenFF quantity, or
-        bytes. Held as whole bytes.
+        Memory of each thread, 1 MB at least: a string ("2 GB" is decimal, "2 GiB" binary), a pint or OpenFF
+        quantity, or bytes. Held as whole bytes.
     wallclock_time_limit
         The job's longest run: "HH:MM", "HH:MM:SS" (any number of hours) or a timedelta. Held as a timedelta.
     """
@@ -153,7 +154,7 @@ def _member(name: str, value: object, kind: type[_E]) -> _E:
 
 def _bytes(name: str, value: Any) -> int:
     problem = InvalidResourcesError(
-        f"{name}: {value!r} is not allowed; give a positive amount of memory such as '2 GB' or '1500 MiB'"
+        f"{name}: {value!r} is not allowed; give 1 MB or more, with the unit, such as '2 GB' or '1500 MiB'"
     )
     if hasattr(value, "to") and hasattr(value, "units"):
         try:
@@ -165,7 +166,7 @@ def _bytes(name: str, value: Any) -> int:
         if match is None or match[2] not in _MEMORY_UNITS or match[1].count(".") > 1 or match[1] == ".":
             raise problem
         value = float(match[1]) * _MEMORY_UNITS[match[2]]
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 1 <= value < float("inf"):
+    if not isinstance(value, int | float) or not _LEAST_MEMORY <= value < float("inf"):
         raise problem
     return round(value)
 
