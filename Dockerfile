@@ -4,7 +4,5 @@ COPY pyproject.toml README.md LICENSE /source/
 COPY protocols /source/protocols
 COPY workflow_backends /source/workflow_backends
 RUN pip install --no-cache-dir "/source[gaff,report]" && rm -r /source
-# Of whom docker run --user makes, who has no name; Parsl asks for one.
-ENV LOGNAME=user
 WORKDIR /data
 ENTRYPOINT ["estimate-properties"]

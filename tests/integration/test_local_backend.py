@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import pwd
 import subprocess
 import sys
 import threading
@@ -30,6 +31,15 @@ def test_a_future_of_another_backend_is_an_input(backend: ParslLocalBackend) -> 
     with ParslLocalBackend() as other:
         future = other.submit_task(add, 1, 1)
         assert backend.submit_task(add, future, 1).result(20) == 3
+
+
+def test_a_user_without_a_name_has_workers_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of whom docker run --user makes."""
+    monkeypatch.setattr(pwd, "getpwuid", {}.__getitem__)
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(name, "")  # put back at the end
+    with ParslLocalBackend() as backend:
+        assert backend.submit_task(add, 1, 1).result(60) == 2
 
 
 def test_a_callback_that_blocks_holds_up_no_result(backend: ParslLocalBackend) -> None:

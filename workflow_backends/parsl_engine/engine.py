@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import concurrent.futures
+import getpass
 import logging
+import os
 import shutil
 import threading
 from collections.abc import Callable
@@ -29,6 +31,14 @@ _logger = logging.getLogger(__name__)
 def _not_a_task_failure(record: logging.LogRecord) -> bool:
     """Tell whether a log record is of Parsl's own making: a task's failure reaches its future instead."""
     return not (record.exc_info and isinstance(record.exc_info[1], TaskFailed))
+
+
+def _ensure_a_user_name() -> None:
+    """Give the user a name if there is none, as in a container with --user: Parsl asks for one."""
+    try:
+        getpass.getuser()
+    except (KeyError, OSError):  # the latter from Python 3.13 on
+        os.environ["LOGNAME"] = f"uid-{os.getuid()}"
 
 
 class KernelEngine:
@@ -130,6 +140,7 @@ class OwnKernelEngine(KernelEngine):
 
         super().__init__(None, directory)
         self._executors: list[SupervisedExecutor] = []
+        _ensure_a_user_name()
         try:
             self._executors = make_executors(directory)
             self.kernel = DataFlowKernel(
