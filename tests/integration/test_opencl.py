@@ -56,7 +56,7 @@ def test_a_minimisation_survives_a_driver_that_does_not(tmp_path: Path, water_fi
     """PoCL's ends its process when it minimises water; the probe has seen it."""
     outputs = execute_in(OpenMMEnergyMinimisation(**water_files), tmp_path / "run", OPENCL)
     if outputs.platform == "CPU":
-        assert "OpenCL cannot minimise here (the probe ended with signal 11" in outputs.platform_reason
+        assert "OpenCL cannot minimise here (the probe ended with signal " in outputs.platform_reason
     else:
         assert outputs.platform == "OpenCL"
 
