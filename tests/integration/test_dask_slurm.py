@@ -135,18 +135,18 @@ def test_a_task_with_no_time_left_for_it_runs_in_the_next_job(slurm: Slurm, tmp_
         assert backend.options(time_limit=50).submit_task(work, 0).result(60) != first
 
 
-@pytest.mark.parametrize(
-    ("settings", "words"),
-    [
-        ({"queue_name": "nope"}, "sbatch refused the job: .*invalid partition specified: nope"),
-        ({"setup_script_commands": ["module_of_ours load"]}, "module_of_ours: command not found"),
-    ],
-)
-def test_what_keeps_jobs_from_running_is_told(
-    slurm: Slurm, tmp_path: Path, settings: dict[str, Any], words: str
-) -> None:
-    with DaskSlurmBackend(0, 1, directory=tmp_path, **settings) as backend:
-        with pytest.raises(EngineError, match=words):
+def test_a_queue_that_is_not_there_is_told(slurm: Slurm, tmp_path: Path) -> None:
+    with DaskSlurmBackend(0, 1, queue_name="nope", directory=tmp_path) as backend:
+        with pytest.raises(EngineError, match=r"sbatch refused the job: .*invalid partition specified: nope"):
+            backend.submit_task(abs, 1).result(100)
+
+
+def test_what_ends_jobs_is_told_though_the_last_of_them_say_nothing(slurm: Slurm, tmp_path: Path) -> None:
+    command = f"mkdir {tmp_path}/first 2>/dev/null && module_of_ours load || exit 1"
+    with DaskSlurmBackend(0, 1, setup_script_commands=[command], directory=tmp_path) as backend:
+        with pytest.raises(
+            EngineError, match=r"the last \d jobs .*FAILED.* module_of_ours: command not found"
+        ):
             backend.submit_task(abs, 1).result(100)
 
 

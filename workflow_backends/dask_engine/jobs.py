@@ -50,6 +50,7 @@ class JobRun:
     directory: Path
     script: Callable[[str, str], str]
     refusal: str | None = None  # why no job can run
+    said: str = ""  # by the last job that ended before its worker ran, and that said anything
     failures: int = 0
     wanted: Callable[[], int] = field(default=lambda: 0)
 
@@ -119,10 +120,11 @@ class _Demand(Adaptive):  # type: ignore[misc]  # distributed is not typed
                 continue
             del self.cluster.workers[name]
             run.failures += 1
+            run.said = _tail(Path(f"{run.stem(name)}.err")) or run.said
             if run.failures >= _FAILURES_LIMIT:
                 words = status.words if status is not None else "gone from the queue"
-                run.refusal = f"the last {run.failures} jobs ended before their workers ran: {words} "
-                run.refusal += _tail(Path(f"{run.stem(name)}.err"))
+                run.refusal = f"the last {run.failures} jobs ended before their workers ran: "
+                run.refusal += f"{words} {run.said}"
 
 
 class _Cluster(JobQueueCluster):  # type: ignore[misc]  # dask-jobqueue is not typed
