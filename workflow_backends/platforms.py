@@ -225,7 +225,7 @@ def _gpu(
 def _opencl_devices(
     found: list[Device], wanted: int, precision: str, any_device: bool, environment: Mapping[str, str]
 ) -> list[Device]:
-    kind = "OpenCL device" if any_device else "OpenCL device of type GPU"
+    kind = f"OpenCL device{'s' if wanted > 1 else ''}{'' if any_device else ' of type GPU'}"
     positions = own_positions("OpenCL", environment)
     enough = []
     for group in opencl_candidates(found, any_device=any_device):

@@ -99,7 +99,7 @@ CASES = [
     Case(gpu("OpenCL"), WITH_POCL, "OpenCL", opencl("0")),
     Case(gpu("OpenCL"), WITH_NVIDIA, "OpenCL", opencl("0", platform="1")),
     Case(gpu("OpenCL", gpus=2), WITH_NVIDIA, "OpenCL", opencl("0,1", platform="1")),
-    Case(gpu("OpenCL", gpus=2), WITH_POCL, refused="2 OpenCL device needed on one OpenCL platform"),
+    Case(gpu("OpenCL", gpus=2), WITH_POCL, refused="2 OpenCL devices needed on one OpenCL platform"),
     Case(gpu("OpenCL", allow_cpu=True), PLAIN, refused="found none"),
     # Precision.
     Case(gpu("CUDA", "single"), WITH_NVIDIA, "CUDA", device(precision="single")),
