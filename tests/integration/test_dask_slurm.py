@@ -141,6 +141,21 @@ def test_a_queue_that_is_not_there_is_told(slurm: Slurm, tmp_path: Path) -> None
             backend.submit_task(abs, 1).result(100)
 
 
+def test_a_queue_that_never_answers_is_told(
+    slurm: Slurm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    squeue = tmp_path / "bin" / "squeue"
+    squeue.parent.mkdir()
+    squeue.write_text("#!/bin/bash\necho 'trying again' >&2\nexec sleep 60\n")
+    squeue.chmod(0o755)
+    monkeypatch.setenv("PATH", str(squeue.parent), prepend=os.pathsep)
+    monkeypatch.setattr("workflow_backends.parsl_engine.commands._ANSWER_S", 1.0)
+    with DaskSlurmBackend(0, 1, extra_script_options=["--hold"], directory=tmp_path) as backend:
+        with pytest.raises(EngineError, match="squeue did not answer within 1 s: trying again"):
+            backend.submit_task(abs, -1).result(60)
+        squeue.unlink()
+
+
 def test_what_ends_jobs_is_told_though_the_last_of_them_say_nothing(slurm: Slurm, tmp_path: Path) -> None:
     command = f"mkdir {tmp_path}/first 2>/dev/null && module_of_ours load || exit 1"
     with DaskSlurmBackend(0, 1, setup_script_commands=[command], directory=tmp_path) as backend:

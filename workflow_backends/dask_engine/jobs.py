@@ -26,6 +26,7 @@ _INTERVAL_S = 1.0
 _LOOK_S = 5.0
 _ORPHAN_S = 60  # a worker ends so long after it lost the script, or never found it
 _FAILURES_LIMIT = 3  # in a row, after which there is no use in more
+_SILENCES_LIMIT = 2
 _TAIL_BYTES = 2000
 
 
@@ -52,6 +53,7 @@ class JobRun:
     refusal: str | None = None  # why no job can run
     said: str = ""  # by the last job that ended before its worker ran, and that said anything
     failures: int = 0
+    silences: int | None = 0  # queries that failed before any was answered; None once one was
     wanted: Callable[[], int] = field(default=lambda: 0)
 
     def stem(self, worker: str) -> Path:
@@ -110,8 +112,13 @@ class _Demand(Adaptive):  # type: ignore[misc]  # distributed is not typed
         ids = {job.job_id: name for name, job in waiting.items() if job.job_id is not None}
         try:
             states = await asyncio.to_thread(query_jobs, run.scheduler, run.name, list(ids))
-        except SchedulerError:
+        except SchedulerError as error:
+            if run.silences is not None and not self.observed:
+                run.silences += 1
+                if run.silences >= _SILENCES_LIMIT:
+                    run.refusal = str(error)
             return
+        run.silences = None
         if self.observed:
             run.failures = 0
         for job_id, name in ids.items():
