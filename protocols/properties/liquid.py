@@ -14,9 +14,9 @@ from protocols.errors import InputError
 from protocols.graphs.protocol import inputs_of
 from protocols.identity import digest
 from protocols.model import Model
-from protocols.quantities import Quantity, describe_quantity, quantity
+from protocols.quantities import Quantity, quantity
 from protocols.randomness import derived_seed
-from protocols.settings import SimulationSettings, box_edge, check_cutoff
+from protocols.settings import SimulationSettings, check_cutoff
 from protocols.state import ThermodynamicState
 from protocols.substance import Substance, net_charge
 from protocols.systems.coordinates import BuildCoordinatesPackmol
@@ -35,8 +35,6 @@ __all__ = [
     "production",
     "relaxed_box",
 ]
-
-_DIAMOND = 176  # atoms in a cubic nanometre; no liquid comes near
 
 
 def liquid_replicas(
@@ -133,22 +131,9 @@ def _packing_density(substance: Substance, settings: SimulationSettings) -> Quan
     masses, volumes = [], []
     for component, count in zip(substance.components, counts, strict=True):
         own = settings.initial_densities.get(component.smiles, settings.initial_density)
-        molecule = Molecule.from_smiles(component.smiles)
-        _check_density(molecule, own, settings)
-        masses.append(molecule.mass * count)
+        masses.append(Molecule.from_smiles(component.smiles).mass * count)
         volumes.append(masses[-1] / float(own.to("g/mL").magnitude))
     return quantity(f"{sum(masses) / sum(volumes):.6g} g/mL")
-
-
-def _check_density(molecule: Molecule, density: Quantity, settings: SimulationSettings) -> None:
-    """Refuse what cannot be packed, which would be tried for hours."""
-    crowd = len(molecule.elements) / box_edge(molecule.mass, density) ** 3
-    if crowd > _DIAMOND:
-        name = "initial_densities" if molecule.smiles in settings.initial_densities else "initial_density"
-        raise InputError(
-            f"{name}: {describe_quantity(density)} is not allowed; of {molecule.smiles} that would be "
-            f"{crowd:.0f} atoms in a cubic nanometre, and diamond has {_DIAMOND}; take less"
-        )
 
 
 @lru_cache(maxsize=1000)
