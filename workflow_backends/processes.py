@@ -12,7 +12,7 @@ from pathlib import Path
 
 from workflow_backends.machine import RUN_VARIABLE, kill_marked, run_mark
 
-__all__ = ["RunProcesses"]
+__all__ = ["RunProcesses", "last_line"]
 
 _SOON_S, _SOON_LIMIT = 20.0, 3  # a process that ends so soon, so often, will never run
 _TAIL_BYTES = 2000
@@ -58,9 +58,8 @@ class RunProcesses:
         """Say how a process ended, with its last words; None while it runs."""
         if (status := self._processes[name].handle.poll()) is None:
             return None
-        file = self._directory / f"{name}.err"
-        lines = file.read_bytes()[-_TAIL_BYTES:].decode(errors="replace").strip().splitlines()
-        return " ".join([f"(status {status})", *lines[-1:]])
+        words = last_line(self._directory / f"{name}.err")
+        return " ".join(filter(None, (f"(status {status})", words)))
 
     def revive(self, name: str) -> str | None:
         """Start a process anew if it ended; say how it ended if it does so again and again."""
@@ -98,3 +97,12 @@ class RunProcesses:
             )
         self._all.append(handle)
         return handle
+
+
+def last_line(file: Path) -> str:
+    """Return the last line of a file that a process wrote to, nothing if there is none."""
+    if not file.exists():
+        return ""
+    with file.open("rb") as text:
+        text.seek(max(0, file.stat().st_size - _TAIL_BYTES))
+        return (text.read().decode(errors="replace").strip().splitlines() or [""])[-1]

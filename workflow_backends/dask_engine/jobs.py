@@ -19,6 +19,7 @@ from distributed.security import Security
 
 from workflow_backends.parsl_engine.commands import SchedulerError, cancel_jobs, query_jobs, submit_job
 from workflow_backends.parsl_engine.schedulers import Scheduler
+from workflow_backends.processes import last_line
 
 __all__ = ["JobRun", "make_cluster"]
 
@@ -27,7 +28,6 @@ _LOOK_S = 5.0
 _ORPHAN_S = 60  # a worker ends so long after it lost the script, or never found it
 _FAILURES_LIMIT = 3  # in a row, after which there is no use in more
 _SILENCES_LIMIT = 2
-_TAIL_BYTES = 2000
 
 
 @dataclass
@@ -127,7 +127,7 @@ class _Demand(Adaptive):  # type: ignore[misc]  # distributed is not typed
                 continue
             del self.cluster.workers[name]
             run.failures += 1
-            run.said = _tail(Path(f"{run.stem(name)}.err")) or run.said
+            run.said = last_line(Path(f"{run.stem(name)}.err")) or run.said
             if run.failures >= _FAILURES_LIMIT:
                 words = status.words if status is not None else "gone from the queue"
                 run.refusal = f"the last {run.failures} jobs ended before their workers ran: "
@@ -209,9 +209,3 @@ def _security(directory: Path) -> Security:
         for name in ("cert", "key")
     }
     return Security(require_encryption=True, tls_ca_file=files["ca_file"], **roles)
-
-
-def _tail(file: Path) -> str:
-    """Return the last line of a file."""
-    text = file.read_bytes()[-_TAIL_BYTES:].decode(errors="replace") if file.exists() else ""
-    return (text.strip().splitlines() or [""])[-1]

@@ -19,6 +19,7 @@ from parsl.providers.errors import SubmitException
 from workflow_backends.parsl_engine.canceller import end_jobs, start_canceller
 from workflow_backends.parsl_engine.commands import SchedulerError, cancel_jobs, query_jobs, submit_job
 from workflow_backends.parsl_engine.schedulers import JobStatus, Scheduler
+from workflow_backends.processes import last_line
 
 __all__ = ["BUSY_POLL_S", "QueueProvider"]
 
@@ -27,7 +28,6 @@ _UNLISTED_S = 30.0  # after which a job that the scheduler does not list is over
 _PATIENCE_S = 60.0
 _AFTER_REFUSAL_S = 30.0
 _STOP_S = 15.0
-_TAIL_BYTES = 2000
 _logger = logging.getLogger(__name__)
 
 
@@ -213,14 +213,5 @@ def _parsl_status(block: _Block) -> Any:
     state = JobState[block.status.state]
     words = block.status.words
     if not block.status.live:
-        words = " ".join(filter(None, (words, _tail(Path(f"{block.stem}.err")))))
+        words = " ".join(filter(None, (words, last_line(Path(f"{block.stem}.err")))))
     return ParslStatus(state, words)
-
-
-def _tail(file: Path) -> str:
-    """Return the last line of a file."""
-    if not file.exists():
-        return ""
-    with file.open("rb") as text:
-        text.seek(max(0, file.stat().st_size - _TAIL_BYTES))
-        return (text.read().decode(errors="replace").strip().splitlines() or [""])[-1]
