@@ -52,7 +52,6 @@ class TestWorkersOfTheUsers(BackendConformance):
 
 
 def test_nothing_is_left_in_redis_and_the_password_is_shown_nowhere(redis: Redis, tmp_path: Path) -> None:
-
     before = redis.keys()  # of a script that was killed
     with CeleryBackend(broker=redis.url) as backend:
         assert backend.submit_task(lambda: os.environ.get("WORKFLOW_BACKENDS_BROKER")).result(60) is None

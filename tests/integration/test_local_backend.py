@@ -11,12 +11,15 @@ import sys
 import threading
 import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import parsl
 import pytest
+from parsl.executors import ThreadPoolExecutor as ParslThreads
 
-from workflow_backends import ComputeResources, ParslLocalBackend
+from workflow_backends import CalculationBackend, ComputeResources, ParslBackend, ParslLocalBackend
 from workflow_backends.errors import BackendStateError, InvalidResourcesError
 from workflow_backends.machine import available_cpus
 
@@ -33,12 +36,19 @@ def test_a_future_of_another_backend_is_an_input(backend: ParslLocalBackend) -> 
         assert backend.submit_task(add, future, 1).result(20) == 3
 
 
-def test_a_user_without_a_name_has_workers_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def _own_parsl(runs: Path) -> ParslBackend:
+    return ParslBackend(parsl.Config([ParslThreads("threads", max_threads=1)], run_dir=str(runs)))
+
+
+@pytest.mark.parametrize("make", [lambda _: ParslLocalBackend(), _own_parsl])
+def test_a_user_without_a_name_has_workers_too(
+    make: Callable[[Path], CalculationBackend], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of whom docker run --user makes."""
     monkeypatch.setattr(pwd, "getpwuid", {}.__getitem__)
     for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.setenv(name, "")  # put back at the end
-    with ParslLocalBackend() as backend:
+    with make(tmp_path) as backend:
         assert backend.submit_task(add, 1, 1).result(60) == 2
 
 

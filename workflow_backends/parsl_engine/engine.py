@@ -20,7 +20,7 @@ from workflow_backends.serialization import TaskFailed
 if TYPE_CHECKING:
     from workflow_backends.parsl_engine.supervision import SupervisedExecutor
 
-__all__ = ["KernelEngine", "OwnKernelEngine"]
+__all__ = ["KernelEngine", "OwnKernelEngine", "start_kernel"]
 
 _STRATEGY_S = 1.0
 _CLEANUP_S = 5.0
@@ -33,12 +33,15 @@ def _not_a_task_failure(record: logging.LogRecord) -> bool:
     return not (record.exc_info and isinstance(record.exc_info[1], TaskFailed))
 
 
-def _ensure_a_user_name() -> None:
-    """Give the user a name if there is none, as in a container with --user: Parsl asks for one."""
+def start_kernel(config: Any) -> Any:
+    """Return the DataFlowKernel of a parsl Config, also for a user without a name, as docker --user has."""
+    from parsl import DataFlowKernel  # noqa: PLC0415  # half a second that only a start pays
+
     try:
-        getpass.getuser()
+        getpass.getuser()  # which Parsl asks for
     except (KeyError, OSError):  # the latter from Python 3.13 on
         os.environ["LOGNAME"] = f"uid-{os.getuid()}"
+    return DataFlowKernel(config)
 
 
 class KernelEngine:
@@ -136,14 +139,13 @@ class OwnKernelEngine(KernelEngine):
         make_executors: Callable[[Path], list[SupervisedExecutor]],
         idle_time_limit: float = 60.0,
     ) -> None:
-        from parsl import Config, DataFlowKernel  # noqa: PLC0415  # half a second that only a start pays
+        from parsl import Config  # noqa: PLC0415  # half a second that only a start pays
 
         super().__init__(None, directory)
         self._executors: list[SupervisedExecutor] = []
-        _ensure_a_user_name()
         try:
             self._executors = make_executors(directory)
-            self.kernel = DataFlowKernel(
+            self.kernel = start_kernel(
                 Config(
                     executors=self._executors,
                     run_dir=str(directory / "parsl"),

@@ -12,7 +12,7 @@ from typing import Any
 from workflow_backends.backend import CalculationBackend
 from workflow_backends.engine import Capability, Engine, Pool
 from workflow_backends.errors import BackendStateError, EngineError, InvalidResourcesError
-from workflow_backends.parsl_engine.engine import KernelEngine
+from workflow_backends.parsl_engine.engine import KernelEngine, start_kernel
 from workflow_backends.resources import ComputeResources
 
 __all__ = ["ParslBackend"]
@@ -60,13 +60,13 @@ class ParslBackend(CalculationBackend):
         super().__init__(pools=_pools(_executors(parsl), resources_per_worker))
 
     def _start_engine(self, pools: Mapping[str, Pool]) -> Engine:  # noqa: ARG002  # the user's Parsl has them
-        from parsl import Config, DataFlowKernel  # noqa: PLC0415
+        from parsl import Config  # noqa: PLC0415
 
         if self._used and isinstance(self._parsl, Config):
             raise BackendStateError("a parsl.Config can be started once: make a new one, and a new backend")
         self._used = True
         try:
-            kernel = DataFlowKernel(self._parsl) if isinstance(self._parsl, Config) else self._parsl
+            kernel = start_kernel(self._parsl) if isinstance(self._parsl, Config) else self._parsl
         except FileNotFoundError as error:
             scripts = Path(sys.executable).parent
             raise EngineError(
