@@ -18,6 +18,8 @@ from killing import contents, finished
 from processes import descendants, named
 from waiting import wait_until
 
+from workflow_backends.testing.base import kill
+
 _SCRIPT = Path(parsl_run.__file__)
 
 
@@ -63,11 +65,7 @@ VICTIMS: dict[str, Callable[[subprocess.Popen[str]], list[Any]]] = {
 def _kill(script: subprocess.Popen[str], victim: str) -> int:
     """Kill; return whether there was anything to kill."""
     victims = VICTIMS[victim](script)
-    for process in victims:
-        try:
-            process.kill()
-        except psutil.NoSuchProcess:
-            continue
+    kill(process.pid for process in victims)
     if script in victims:
         script.communicate()
     return bool(victims)

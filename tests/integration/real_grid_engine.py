@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import socket
@@ -10,8 +9,9 @@ import subprocess
 import time
 from pathlib import Path
 
-import psutil
 from processes import descendants
+
+from workflow_backends.testing.base import kill
 
 __all__ = ["GridEngine", "missing"]
 
@@ -136,9 +136,7 @@ class GridEngine:
     def stop(self) -> None:
         """End the daemons and what their jobs left; the master would take 9 s to save what nobody reads."""
         for daemon in reversed(self._daemons):
-            for process in [*descendants(daemon.pid), daemon]:
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    process.kill()
+            kill(process.pid for process in [*descendants(daemon.pid), daemon])
             daemon.wait()
         self._daemons.clear()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import secrets
@@ -14,8 +13,9 @@ import time
 from pathlib import Path
 
 import kombu
-import psutil
 from processes import descendants, listening
+
+from workflow_backends.testing.base import kill
 
 __all__ = ["RabbitMQ", "missing"]
 
@@ -80,9 +80,7 @@ class RabbitMQ:
     def __exit__(self, *_: object) -> None:
         for process in reversed(self._processes):
             if process.poll() is None:
-                for part in descendants(process.pid) or [process]:
-                    with contextlib.suppress(psutil.NoSuchProcess):
-                        part.kill()
+                kill(part.pid for part in descendants(process.pid) or [process])
             process.wait()  # a shell that has lost its child ends
         shutil.rmtree(self.place, ignore_errors=True)
 

@@ -104,6 +104,15 @@ class Slurm:
         """The ids of all jobs that wait or run."""
         return self.run("squeue", "--noheader", "--format=%i").split()
 
+    @staticmethod
+    def hanging(name: str, place: Path) -> Path:
+        """Put a command of a name into a folder, which says something and then hangs."""
+        place.mkdir(exist_ok=True)
+        command = place / name
+        command.write_text("#!/bin/bash\necho 'trying again' >&2\nexec sleep 60\n")
+        command.chmod(0o755)
+        return command
+
     def stop(self) -> None:
         """End the daemons, jobs first."""
         with contextlib.suppress(OSError, subprocess.SubprocessError):  # where it never came up

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -11,9 +10,11 @@ from typing import Any
 
 import psutil
 import pytest
+from processes import command_line
 
 from workflow_backends import ComputeResources, MultiprocessingBackend, ParslBackend, ParslLocalBackend
 from workflow_backends.testing import BackendConformance
+from workflow_backends.testing.base import kill
 
 
 class TestMultiprocessing(BackendConformance):
@@ -35,10 +36,7 @@ class TestParslOfOnesOwn(BackendConformance):
             runs = str(tmp_path_factory.mktemp("parsl"))
             patch.setenv("PARSL_RUNS", runs)
             yield
-        for process in psutil.process_iter(["cmdline"]):  # which Parsl leaves when its script is killed
-            if runs in " ".join(process.info["cmdline"] or ()):
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    process.kill()
+        kill(p.pid for p in psutil.process_iter() if runs in command_line(p))  # Parsl's, of a killed script
 
     def make_backend(self, workers: int = 2, **resources: Any) -> ParslBackend:
         return self.make_pools({"mine": (workers, ComputeResources(**resources))})

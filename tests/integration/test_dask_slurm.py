@@ -144,10 +144,7 @@ def test_a_queue_that_is_not_there_is_told(slurm: Slurm, tmp_path: Path) -> None
 def test_a_queue_that_never_answers_is_told(
     slurm: Slurm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    squeue = tmp_path / "bin" / "squeue"
-    squeue.parent.mkdir()
-    squeue.write_text("#!/bin/bash\necho 'trying again' >&2\nexec sleep 60\n")
-    squeue.chmod(0o755)
+    squeue = slurm.hanging("squeue", tmp_path / "bin")
     monkeypatch.setenv("PATH", str(squeue.parent), prepend=os.pathsep)
     monkeypatch.setattr("workflow_backends.parsl_engine.commands._ANSWER_S", 1.0)
     with DaskSlurmBackend(0, 1, extra_script_options=["--hold"], directory=tmp_path) as backend:

@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -259,27 +260,21 @@ def test_no_slurm_on_this_machine(slurm: Slurm, tmp_path: Path, monkeypatch: pyt
 
 
 @pytest.fixture
-def hang(slurm: Slurm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+def hang(slurm: Slurm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Path]]:
     """Makes one of SLURM's commands hang, and all be given up after a second; at the end all answer again."""
     monkeypatch.setattr(commands, "_SUBMIT_S", 1.0)
     monkeypatch.setattr(commands, "_ANSWER_S", 1.0)
     monkeypatch.setattr(queue_provider, "BUSY_POLL_S", 1.0)
     monkeypatch.setattr(queue_executor, "BUSY_POLL_S", 1.0)
     place = tmp_path / "bin"
-    place.mkdir()
     monkeypatch.setenv("PATH", str(place), prepend=os.pathsep)
-
-    def make(name: str) -> None:
-        (place / name).write_text("#!/bin/bash\necho 'trying again' >&2\nexec sleep 60\n")
-        (place / name).chmod(0o755)
-
-    yield make
+    yield partial(slurm.hanging, place=place)
     shutil.rmtree(place)
 
 
 @pytest.mark.parametrize("minimum, name", [(0, "sinfo"), (1, "sbatch")])
 def test_a_command_that_hangs_fails_the_start(
-    hang: Callable[[str], None], tmp_path: Path, minimum: int, name: str
+    hang: Callable[[str], Path], tmp_path: Path, minimum: int, name: str
 ) -> None:
     hang(name)
     with pytest.raises(EngineError, match=f"{name} did not answer within 1 s: trying again"):
@@ -287,18 +282,18 @@ def test_a_command_that_hangs_fails_the_start(
 
 
 def test_a_queue_that_never_answers_is_told_and_a_worker_works_without(
-    hang: Callable[[str], None], slurm: Slurm, tmp_path: Path
+    hang: Callable[[str], Path], slurm: Slurm, tmp_path: Path
 ) -> None:
-    hang("squeue")
+    squeue = hang("squeue")
     with ParslSlurmBackend(0, 1, extra_script_options=["--hold"], directory=tmp_path) as backend:
         task = backend.submit_task(abs, -1)
         with pytest.raises(EngineError, match="squeue did not answer within 1 s: trying again"):
             task.result(60)
-        (tmp_path / "bin" / "squeue").unlink()
+        squeue.unlink()
     hang("squeue")
     with ParslSlurmBackend(1, 1, directory=tmp_path) as backend:
         assert backend.submit_task(time.sleep, 4).result(60) is None  # several queries fail
-        (tmp_path / "bin" / "squeue").unlink()
+        squeue.unlink()
 
 
 def test_a_set_up_command_that_fails_is_named(slurm: Slurm, tmp_path: Path) -> None:
