@@ -224,8 +224,8 @@ def _converse(worker: _Worker, message: tuple[bytes, bytes], ticket: Ticket) -> 
 def _wait(worker: _Worker, ticket: Ticket) -> None:
     started = time.monotonic()
     while not worker.channel.ready(_POLL_S):
-        if worker.process.poll() is not None:
-            raise EOFError  # it died, and a child it left still holds the socket
+        if worker.process.poll() is not None and not worker.channel.ready(0):
+            raise EOFError  # it died without a word, and a child it left still holds the socket
         if departure.killed.is_set():
             raise _ended(worker, ticket, "block lost", "its block of workers was ended")
         if os.path.exists(ticket.cancel_mark):  # noqa: PTH110

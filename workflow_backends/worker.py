@@ -60,20 +60,36 @@ def _open_output() -> None:
             setattr(sys, name, fresh)
 
 
-def _run(message: bytearray | mmap.mmap, resources: ComputeResources) -> tuple[int, bytes]:
-    """Run one task; return whether it succeeded, and the pickle of its result or of its Failure."""
+def _flush_output() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):  # the task may have closed or replaced it
+            stream.flush()
+
+
+def _run(message: bytearray | mmap.mmap, resources: ComputeResources, channel: Channel) -> None:
+    """Run one task; send whether it succeeded, and the pickle of its result or of its Failure."""
     _open_output()
     try:
         function, args, kwargs = load_call(message)
         if takes_resources(function):
             kwargs["available_resources"] = resources
-        return SUCCEEDED, dump_result(function(*args, **kwargs))
+        outcome, data = SUCCEEDED, dump_result(function(*args, **kwargs))
     except BaseException as error:  # noqa: BLE001  # SystemExit of a task must not end the worker
-        return FAILED, pickle.dumps(dump_exception(error))
+        failure = dump_exception(error)
+        outcome, data = FAILED, pickle.dumps(failure)
+        if failure.kind == "device":
+            _send_and_end(data, channel)
+    _flush_output()
+    channel.send(outcome, data)
+
+
+def _send_and_end(failure: bytes, channel: Channel) -> None:
+    """Tell that the device failed, and end: to release what the error still holds may abort the process."""
+    try:
+        _flush_output()
+        channel.send(FAILED, failure)
     finally:
-        for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(Exception):  # the task may have closed or replaced it
-                stream.flush()
+        os._exit(1)
 
 
 def main(descriptor: str, pipe: str, log: str, resources: Any) -> None:
@@ -92,8 +108,7 @@ def main(descriptor: str, pipe: str, log: str, resources: Any) -> None:
         except EOFError:
             return
         os.write(receipts, b"r")
-        outcome, data = _run(message, owned)
-        channel.send(outcome, data)
+        _run(message, owned, channel)
 
 
 if __name__ == "__main__":

@@ -28,9 +28,14 @@ T = TypeVar("T")
 _INCIDENTS = "incidents.txt"
 # OpenMM's texts end in the driver's error and its number: CUDA_ERROR_OUT_OF_MEMORY (2), clCreateBuffer (-4).
 _NOT_FINITE = re.compile(r"\bnan\b", re.IGNORECASE)
-_MEMORY = re.compile(r"out.?of.?memory|bad_alloc", re.IGNORECASE)
+_MEMORY = re.compile(
+    r"out.?of.?memory|bad_alloc|initializing FFT: 2\s*$", re.IGNORECASE
+)  # CUFFT_ALLOC_FAILED
 _OPENCL_MEMORY = re.compile(r"\((-4|-6|-61)\)")  # of an object, of the host, of one buffer
 _DRIVER = re.compile(r"CUDA_ERROR|hipError|\(-?\d+\)\s*$|FFT: -?\d+")
+_NO_DEVICE = re.compile(  # it was there when the platform was chosen, and is gone or full
+    r"device could not be loaded|No compatible \w+ (device|platform) is|Illegal value for DeviceIndex"
+)
 
 
 @contextmanager
@@ -69,7 +74,7 @@ def failures_told_apart(choice: PlatformChoice, particles: int, doing: str) -> I
             raise OutOfMemoryError(
                 f"{where}: out of memory with {particles} atoms; its memory is {has}: {text}"
             ) from error
-        if choice.name in GPU_PLATFORMS and _DRIVER.search(text):
+        if choice.name in GPU_PLATFORMS and (_DRIVER.search(text) or _NO_DEVICE.search(text)):
             raise DeviceFailedError(f"{where}: {text}") from error
         raise SimulationError(f"{where}: {text}") from error
 

@@ -120,6 +120,26 @@ def _wrap_broken_device() -> None:
         raise RuntimeError("the task failed") from error
 
 
+class _Sticky:
+    """As OpenMM's Context after an error that CUDA does not forget: its end is that of the process."""
+
+    def __del__(self) -> None:
+        os.abort()
+
+
+def _break_device_for_good() -> None:
+    print("last words", end="")
+    context = _Sticky()
+    _wrap_broken_device()
+    del context
+
+
+def test_the_end_of_a_broken_device_does_not_hide_the_error(tmp_path: Path) -> None:
+    failure = _failure(_ticket(tmp_path), _break_device_for_good)
+    assert (failure.kind, failure.place, failure.log) == ("device", runner._place(), "last words")
+    assert "RuntimeError: the task failed" in failure.description
+
+
 @pytest.mark.parametrize("task", [_break_device, _wrap_broken_device])
 def test_a_device_error_replaces_the_process_and_names_the_place(task: Any, tmp_path: Path) -> None:
     ticket = _ticket(tmp_path)
