@@ -10,6 +10,7 @@ from typing import TypeVar
 __all__ = [
     "GPU_VARIABLE",
     "MASKS",
+    "SCHEDULERS_MASKS",
     "mig_slices",
     "own_positions",
     "pool_positions",
@@ -19,7 +20,7 @@ __all__ = [
 
 GPU_VARIABLE = "WORKFLOW_BACKENDS_GPUS"  # "CUDA:0,2": places, among the devices in sight, of those to use
 MASKS = {"CUDA": "CUDA_VISIBLE_DEVICES", "HIP": "HIP_VISIBLE_DEVICES"}
-_SCHEDULERS_MASKS = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES")
+SCHEDULERS_MASKS = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES")
 T = TypeVar("T")
 _IDENTIFIER = re.compile(r"\d+|(GPU|MIG)-\S+", re.IGNORECASE)
 
@@ -71,7 +72,7 @@ def worker_variables(rank: int, gpus: int, environment: Mapping[str, str]) -> di
     toolkit = environment.get(GPU_VARIABLE, "").partition(":")[0]
     positions = own_positions(toolkit, environment)
     if positions is None:
-        masks = ((name, _identifiers(environment[name])) for name in _SCHEDULERS_MASKS if name in environment)
+        masks = ((name, _identifiers(environment[name])) for name in SCHEDULERS_MASKS if name in environment)
         return {name: ",".join(_share(seen, rank, gpus)) for name, seen in masks if len(seen) > gpus}
     own = _share(positions, rank, gpus)
     mask = MASKS.get(toolkit)

@@ -29,6 +29,7 @@ from workflow_backends.pinning import worker_variables
 from workflow_backends.probing import PROBES_NAME, PROBES_VARIABLE
 from workflow_backends.resources import ComputeResources
 from workflow_backends.serialization import SUCCEEDED, TASK, Failure, TaskFailed
+from workflow_backends.unmasked import unmasked_devices
 
 __all__ = ["Ticket", "end_worker", "run_task", "settle"]
 
@@ -275,8 +276,11 @@ def _environment(ticket: Ticket) -> dict[str, str]:
     inherited = os.environ | import_variables() | getattr(_local, "environment", {})
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENMM_CPU_THREADS")
     threads = dict.fromkeys(names, str(resources.number_of_threads))
-    devices = worker_variables(_rank(), resources.number_of_gpus, inherited)
-    return inherited | threads | devices | {PROBES_VARIABLE: f"{ticket.directory}/{PROBES_NAME}"}
+    inherited |= {PROBES_VARIABLE: f"{ticket.directory}/{PROBES_NAME}"}
+    shared = unmasked_devices(resources, inherited)
+    return (
+        inherited | threads | shared | worker_variables(_rank(), resources.number_of_gpus, inherited | shared)
+    )
 
 
 def _place() -> str:

@@ -17,6 +17,7 @@ import kubernetes.config
 import pytest
 import stand_in_kubernetes
 from processes import named
+from real_opencl import needs_opencl
 from stand_in_jobs import Job, Request
 from stand_in_queue import StandIn
 from stand_in_sites import SITES, Site, notice_ends_soon
@@ -25,6 +26,8 @@ from water_example import run_water_example
 import workflow_backends
 from workflow_backends import QueueWorkerResources
 from workflow_backends.errors import EngineError
+from workflow_backends.pinning import GPU_VARIABLE
+from workflow_backends.probing import find_devices
 
 _HERE = Path(__file__).parent
 
@@ -171,6 +174,24 @@ def test_a_set_up_command_that_fails_in_a_pod_is_named(site: Site, tmp_path: Pat
     with _backend(site, tmp_path, 0, 1, setup_script_commands=["module_of_ours load openmm"]) as backend:
         with pytest.raises(EngineError, match=r"Failed \(Error: .*module_of_ours: command not found"):
             backend.submit_task(abs, 1).result(60)
+
+
+def _own_devices(barrier: Path) -> str | None:
+    """Tell a worker's devices once both workers are at it."""
+    (barrier / str(os.getpid())).touch()
+    _wait_until(lambda: len(list(barrier.iterdir())) == 2)
+    return os.environ.get(GPU_VARIABLE)
+
+
+@needs_opencl([device for device in find_devices("OpenCL") if not device.is_gpu], "PoCL")
+@pytest.mark.parametrize("started", ["kubernetes"], indirect=True)
+def test_workers_of_a_pod_divide_the_devices_that_no_mask_divides(site: Site, tmp_path: Path) -> None:
+    resources = QueueWorkerResources(1, 1, "OpenCL")
+    two = {"workers_per_node": 2, "setup_script_commands": ["export POCL_DEVICES='pthread basic'"]}
+    (barrier := tmp_path / "barrier").mkdir()
+    with _backend(site, tmp_path, 0, 2, resources, **two) as backend:
+        futures = [backend.submit_task(_own_devices, barrier) for _ in range(2)]
+        assert {future.result(60) for future in futures} == {"OpenCL:0", "OpenCL:1"}
 
 
 @pytest.mark.parametrize("started", ["kubernetes"], indirect=True)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from machines import Machine, Use
 
-from workflow_backends import assignment, doctor, platforms
+from workflow_backends import assignment, doctor, platforms, unmasked
 
 
 @pytest.fixture
@@ -14,7 +14,7 @@ def use(monkeypatch: pytest.MonkeyPatch) -> Use:
         machine.tried.clear()
         for module in (platforms, doctor):
             monkeypatch.setattr(module, "try_platform", machine.try_platform)
-        for module in (platforms, assignment, doctor):
+        for module in (platforms, assignment, doctor, unmasked):
             monkeypatch.setattr(module, "find_devices", machine.find_devices)
         return machine
 
