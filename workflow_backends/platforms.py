@@ -20,7 +20,8 @@ GPU_PLATFORMS = ("CUDA", "HIP", "OpenCL")
 _INSTALL = {
     "CUDA": "pip install 'openmm[cuda12]' or 'openmm[cuda13]' (conda: cuda-version) and NVIDIA's driver",
     "HIP": "pip install 'openmm[hip6]' or 'openmm[hip7]' (conda: openmm-hip) and AMD's driver",
-    "OpenCL": "install an OpenCL loader and driver, e.g. ocl-icd-libopencl1 and pocl-opencl-icd",
+    "OpenCL": "install an OpenCL loader and the device's driver, e.g. Debian's ocl-icd-libopencl1 and"
+    " pocl-opencl-icd (conda: pocl, or ocl-icd-system for this machine's drivers; pip has none)",
 }
 
 
@@ -75,8 +76,8 @@ def select_platform(
         platform that was named and cannot do it gives way to the CPU, and the reason says so. ``auto`` takes
         none that cannot.
     precise
-        Whether energies are wanted in double precision: on the GPU that is owned if it has it, else on
-        OpenMM's Reference platform.
+        Whether energies are wanted in double precision: on the platform that was named, or else on the GPU
+        that is owned if it has it, and on OpenMM's Reference platform if not.
     deterministic
         Whether equal positions must give equal forces to the last bit. OpenMM's OpenCL platform does not
         promise that.
@@ -137,13 +138,18 @@ def opencl_candidates(devices: list[Device], *, any_device: bool) -> list[list[D
 def _precise(
     resources: ComputeResources, minimise: bool, deterministic: bool, environment: Mapping[str, str]
 ) -> PlatformChoice:
-    if resources.number_of_gpus and resources.platform is None:
+    named = resources.platform
+    if named not in (None, "Reference", *GPU_PLATFORMS):
+        raise PlatformUnavailableError(f"platform: {named!r} has no double precision; give 'Reference'")
+    if resources.number_of_gpus or named is not None:
         wanted = replace(resources, preferred_gpu_precision=GPUPrecision.double, allow_cpu=False)
         try:
             choice = select_platform(
                 wanted, minimise=minimise, deterministic=deterministic, environment=environment
             )
         except PlatformUnavailableError as error:
+            if named is not None:
+                raise
             select_platform(resources, deterministic=deterministic, environment=environment)  # a GPU is owed
             return _reference(f"no GPU in double precision works here ({error})")
         if choice.precision == "double":
@@ -184,7 +190,8 @@ def _fallen_to_cpu(resources: ComputeResources, deterministic: bool, tried: dict
             " preferred_gpu_precision is double, which the CPU platform does not have; give"
             " platform='Reference'"
         )
-    return _cpu(resources, "no GPU platform works here and allow_cpu is set", deterministic, tried)
+    reason = f"no GPU platform works here and allow_cpu is set ({_told(tried)})"
+    return _cpu(resources, reason, deterministic, tried)
 
 
 def _gpu_reason(name: str, toolkit: str, named: str | None) -> str:
@@ -233,7 +240,9 @@ def _opencl_devices(
         if len(own) >= wanted:
             enough.append(own[:wanted])
     if not enough:
-        listed = ", ".join(device.name for device in found) or "none"
+        plugins = [] if found else find_plugins(environment)["failures"]  # which say that there is no loader
+        why = [" ".join(text.split()) for text in plugins if "OpenCL" in text]
+        listed = ", ".join(device.name for device in found) or "; ".join(["none", *why])
         raise PlatformUnavailableError(f"{wanted} {kind} needed on one OpenCL platform; found {listed}")
     if precision != GPUPrecision.single:  # mixed precision needs doubles as well
         single = ", ".join(d.name for group in enough for d in group if not d.has_double)
@@ -251,10 +260,13 @@ def _masked(name: str, error: str, environment: Mapping[str, str]) -> str:
     return f"{error} ({mask} is {environment[mask]!r})" if mask in environment else error
 
 
+def _told(tried: dict[str, str]) -> str:
+    return "; ".join(f"{name}: {' '.join(error.split())}" for name, error in tried.items())
+
+
 def _unavailable(resources: ComputeResources, toolkit: str, tried: dict[str, str]) -> str:
-    what = "; ".join(f"{name}: {error}" for name, error in tried.items())
     how = "; ".join(_INSTALL[name] for name in tried)
     asked = f"number_of_gpus: {resources.number_of_gpus} with toolkit {toolkit}"
     if resources.platform is not None:
         asked = f"platform: {resources.platform!r}"
-    return f"{asked} cannot be served on this machine ({what}); {how}; or ask for number_of_gpus=0"
+    return f"{asked} cannot be served on this machine ({_told(tried)}); {how}; or ask for number_of_gpus=0"

@@ -74,9 +74,9 @@ def find_devices(toolkit: str, environment: Mapping[str, str] | None = None) -> 
     return [Device(**device) for device in answer.get("devices", ())]
 
 
-def find_plugins() -> dict[str, Any]:
+def find_plugins(environment: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Return OpenMM's version, the names of its platforms, and what plugins failed to load with."""
-    return {"version": "", "names": [], "failures": []} | _ask({"plugins": True}, None)
+    return {"version": "", "names": [], "failures": []} | _ask({"plugins": True}, environment)
 
 
 def _ask(question: Answer, environment: Mapping[str, str] | None) -> Answer:

@@ -14,6 +14,7 @@ def use(monkeypatch: pytest.MonkeyPatch) -> Use:
         machine.tried.clear()
         for module in (platforms, doctor):
             monkeypatch.setattr(module, "try_platform", machine.try_platform)
+        monkeypatch.setattr(platforms, "find_plugins", machine.find_plugins)
         for module in (platforms, assignment, doctor, unmasked):
             monkeypatch.setattr(module, "find_devices", machine.find_devices)
         return machine

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from workflow_backends.devices import Device
 from workflow_backends.pinning import MASKS, _identifiers
@@ -29,6 +30,10 @@ class Machine:
     name: str
     devices: dict[str, list[Device]] = field(default_factory=dict)
     trials: dict[str, Trial] = field(default_factory=dict)
+    failures: tuple[str, ...] = ()
+
+    def find_plugins(self, _: Mapping[str, str] = os.environ) -> dict[str, Any]:
+        return {"version": "8", "names": ["Reference", "CPU"], "failures": list(self.failures)}
 
     def find_devices(self, toolkit: str, environment: Mapping[str, str] = os.environ) -> list[Device]:
         found = self.devices.get(toolkit, [])

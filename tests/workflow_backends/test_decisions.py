@@ -104,6 +104,8 @@ CASES = [
     # Precision.
     Case(gpu("CUDA", "single"), WITH_NVIDIA, "CUDA", device(precision="single")),
     Case(gpu("CUDA", "double"), WITH_NVIDIA, "CUDA", device(precision="double")),
+    Case(gpu("HIP", "single"), WITH_AMD, "HIP", device(precision="single")),
+    Case(gpu("HIP", "double"), WITH_AMD, "HIP", device(precision="double")),
     Case(gpu("OpenCL", "single"), WITH_OLD_CARD, "OpenCL", opencl("0", "single")),
     Case(gpu("OpenCL"), WITH_OLD_CARD, refused="preferred_gpu_precision: 'mixed' is not possible on old GPU"),
     Case(gpu("OpenCL", "double"), WITH_OLD_CARD, refused="'double' is not possible on old GPU"),
@@ -130,6 +132,11 @@ CASES = [
         masks=cuda(""),
     ),
     Case(gpu("CUDA"), WITH_NVIDIA, "CUDA", device(), masks=hip("")),
+    Case(gpu("OpenCL"), WITH_NVIDIA, "OpenCL", opencl("0", platform="1"), masks=cuda("2")),
+    Case(gpu("OpenCL", gpus=2), WITH_NVIDIA, "OpenCL", opencl("0,1", platform="1"), masks=cuda("3,1")),
+    Case(gpu("OpenCL", gpus=2), WITH_NVIDIA, refused="found PoCL, NVIDIA GPU", masks=cuda("2")),
+    Case(gpu("OpenCL"), WITH_NVIDIA, "OpenCL", opencl("0"), masks=cuda("")),  # PoCL is what is left
+    Case(named("OpenCL"), WITH_NVIDIA, "OpenCL", opencl("0", platform="1"), masks=cuda("2")),
     Case(gpu("HIP"), WITH_AMD, "HIP", device(), masks=hip("1")),
     Case(gpu("HIP", gpus=2), WITH_AMD, "HIP", device("0,1"), masks=hip("1,0")),
     Case(gpu("HIP", gpus=2), WITH_AMD, refused="(HIP_VISIBLE_DEVICES is '1')", masks=hip("1")),
@@ -144,6 +151,11 @@ CASES = [
     Case(named("CPU"), WITH_NVIDIA, "CPU", THREADS),
     Case(named("OpenCL"), WITH_POCL, "OpenCL", opencl("0")),
     Case(named("CUDA"), PLAIN, refused="platform: 'CUDA' cannot be served on this machine"),
+    Case(named("Reference"), WITH_NVIDIA, "Reference", how={"precise": True}),
+    Case(named("CUDA"), WITH_NVIDIA, "CUDA", device(precision="double"), how={"precise": True}),
+    Case(named("CUDA"), PLAIN, refused="platform: 'CUDA' cannot be served", how={"precise": True}),
+    Case(named("OpenCL"), WITH_OLD_CARD, refused="'double' is not possible", how={"precise": True}),
+    Case(named("CPU"), PLAIN, refused="'CPU' has no double precision", how={"precise": True}),
 ]
 
 
@@ -166,7 +178,9 @@ def test_a_decision(case: Case, use: Use, monkeypatch: pytest.MonkeyPatch) -> No
     )
     if case.chosen not in {"CPU", "Reference"}:  # what was tried is what is given
         assert machine.tried[-1][:2] == (choice.name, choice.properties)
-        assert choice.device == machine.devices[choice.name][-1].name
+        platform = int(choice.properties.get("OpenCLPlatformIndex", 0))
+        [name] = {d.name for d in machine.devices[choice.name] if d.platform_index == platform}
+        assert choice.device == name
     elif not case.asked.number_of_gpus:
         assert machine.tried == []
 

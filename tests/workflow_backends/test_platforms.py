@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
-from machines import PLAIN, WITH_CRASHING_POCL, WITH_NVIDIA, WITHOUT_CUDA, Use
+from machines import PLAIN, WITH_CRASHING_POCL, WITH_NVIDIA, WITHOUT_CUDA, Machine, Use
 
 from workflow_backends import ComputeResources, select_platform
 from workflow_backends.errors import PlatformUnavailableError
@@ -21,7 +24,10 @@ def test_what_was_tried_before_stands_beside_the_choice(use: Use) -> None:
     use(PLAIN)
     choice = select_platform(ComputeResources(2, 1, allow_cpu=True))
     assert set(choice.tried) == {"CUDA", "HIP", "OpenCL"}
-    assert choice.reason == "no GPU platform works here and allow_cpu is set"
+    assert choice.reason == (
+        "no GPU platform works here and allow_cpu is set (CUDA: no driver; HIP: no driver; OpenCL: 1 OpenCL"
+        " device of type GPU needed on one OpenCL platform; found none)"
+    )
 
 
 def test_an_error_says_how_to_install_what_is_missing(use: Use) -> None:
@@ -30,6 +36,23 @@ def test_an_error_says_how_to_install_what_is_missing(use: Use) -> None:
         PlatformUnavailableError, match=r"openmm\[cuda13\].*conda: cuda-version.*number_of_gpus=0"
     ):
         select_platform(ComputeResources(1, 1, "CUDA"))
+
+
+def test_a_plugin_that_did_not_load_says_why(use: Use) -> None:
+    use(Machine("no loader", failures=("Error loading libOpenMMOpenCL.so:\nlibOpenCL.so.1", "libcuda.so.1")))
+    with pytest.raises(
+        PlatformUnavailableError,
+        match=r"found none; Error loading libOpenMMOpenCL.so: libOpenCL.so.1\); .*conda: pocl, or ocl-icd",
+    ):
+        select_platform(ComputeResources(1, 1, "OpenCL"))
+
+
+def test_the_real_loaders_failure_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    broken = tmp_path / "libOpenMMOpenCL.so"
+    broken.write_text("no library")
+    missing = {**os.environ, "OCL_ICD_VENDORS": "/nonexistent", "OPENMM_PLUGIN_DIR": str(tmp_path)}
+    with pytest.raises(PlatformUnavailableError, match=rf"found none; Error loading library {broken}: "):
+        select_platform(ComputeResources(1, 1, "OpenCL"), environment=missing)
 
 
 def test_what_gives_way_for_a_minimisation_says_why(use: Use) -> None:
