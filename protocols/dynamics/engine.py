@@ -120,11 +120,6 @@ class Engine:
         return int(self._system.getNumParticles())
 
     @property
-    def platform(self) -> str:
-        """The name of the OpenMM platform."""
-        return self._choice.name
-
-    @property
     def columns(self) -> list[str]:
         """The names of the values in a row, with units.
 

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import openmm
 
 from protocols.dynamics.failures import read_incidents
+from protocols.dynamics.segments import Segment
 from protocols.graphs.protocol import Protocol
 from workflow_backends.platforms import PlatformChoice
 from workflow_backends.resources import ComputeResources
 
-__all__ = ["PlatformOutputs", "about_platform"]
+__all__ = ["PlatformOutputs", "about_platform", "describe_platform"]
 
 
 class PlatformOutputs(Protocol.Outputs):
-    """Where it was computed, and how that went.
+    """Where it was computed, and how that went; where it went on elsewhere, where it ended.
 
     Parameters
     ----------
@@ -32,6 +34,8 @@ class PlatformOutputs(Protocol.Outputs):
         Of OpenMM.
     incidents
         What went wrong and was overcome: when, where, what.
+    platforms
+        Each platform, with device, driver and precision, that its numbers are from, in the order of use.
     """
 
     platform: str
@@ -42,9 +46,21 @@ class PlatformOutputs(Protocol.Outputs):
     threads: int
     openmm_version: str
     incidents: tuple[str, ...] = ()
+    platforms: tuple[str, ...] = ()  # none in results that were kept before they were noted
 
 
-def about_platform(choice: PlatformChoice, resources: ComputeResources, directory: Path) -> dict[str, Any]:
+def describe_platform(choice: PlatformChoice) -> str:
+    """Return a platform with its device, driver and precision, in words."""
+    driver = f", driver {choice.driver}" if choice.driver else ""
+    return f"{choice.name} ({choice.device}{driver}), {choice.precision} precision"
+
+
+def about_platform(
+    choice: PlatformChoice,
+    resources: ComputeResources,
+    directory: Path,
+    segments: Iterable[Segment] = (),
+) -> dict[str, Any]:
     """Return the fields of PlatformOutputs.
 
     Parameters
@@ -55,6 +71,8 @@ def about_platform(choice: PlatformChoice, resources: ComputeResources, director
         Of the worker.
     directory
         Of the protocol, where incidents were noted.
+    segments
+        That it has, which may be of several platforms.
     """
     return {
         "platform": choice.name,
@@ -65,4 +83,6 @@ def about_platform(choice: PlatformChoice, resources: ComputeResources, director
         "threads": 1 if choice.name == "Reference" else resources.number_of_threads,
         "openmm_version": openmm.Platform.getOpenMMVersion(),
         "incidents": read_incidents(directory),
+        "platforms": tuple(dict.fromkeys(segment.platform for segment in segments))
+        or (describe_platform(choice),),
     }

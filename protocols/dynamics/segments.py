@@ -80,7 +80,7 @@ class Segment:
     seconds
         Wall-clock time that the steps took.
     platform
-        Name of the OpenMM platform.
+        The OpenMM platform, from `describe_platform`; its name alone in older ones.
     digests
         SHA-256 of its files by name, and of its piece of the trajectory.
     trajectory_bytes
@@ -175,7 +175,7 @@ class SegmentStore:
         seconds
             Wall-clock time that the steps took.
         platform
-            Name of the OpenMM platform.
+            The OpenMM platform, from `describe_platform`.
         end
             From which the next one starts.
         piece

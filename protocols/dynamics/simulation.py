@@ -11,7 +11,7 @@ from protocols.dynamics.engine import Engine
 from protocols.dynamics.failures import device_failures_noted, with_one_restart
 from protocols.dynamics.observers import Observer
 from protocols.dynamics.plans import FramePlan, frame_roundings
-from protocols.dynamics.platform_outputs import PlatformOutputs, about_platform
+from protocols.dynamics.platform_outputs import PlatformOutputs, about_platform, describe_platform
 from protocols.dynamics.segments import Checkpoint, SegmentStore
 from protocols.dynamics.trajectory import Trajectory
 from protocols.errors import InputError
@@ -167,7 +167,7 @@ class OpenMMSimulation(Protocol):
             frames=plan.frames,
             integrator=self.dynamics.integrator,
             ns_per_day=ns_per_day(plan.steps, plan.timestep_ps, seconds),
-            **about_platform(choice, available_resources, directory),
+            **about_platform(choice, available_resources, directory, store.segments),
         )
 
     def _trajectory(self, directory: Path, engine: Engine, plan: FramePlan) -> Trajectory | None:
@@ -232,7 +232,8 @@ class OpenMMSimulation(Protocol):
             )
             checkpoint = engine.checkpoint()
             piece = None if trajectory is None else trajectory.end_piece()
-            store.commit(rows, seconds, engine.platform, checkpoint, piece=piece, restarts=restarts)
+            where = describe_platform(choice)
+            store.commit(rows, seconds, where, checkpoint, piece=piece, restarts=restarts)
             if wall.is_near() and store.number_of_frames < plan.frames:
                 Wall.go_elsewhere()
         return checkpoint

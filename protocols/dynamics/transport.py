@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from protocols.dynamics.failures import device_failures_noted, with_one_restart
 from protocols.dynamics.nve_engine import NVEEngine
 from protocols.dynamics.plans import SegmentPlan, segment_roundings
-from protocols.dynamics.platform_outputs import PlatformOutputs, about_platform
+from protocols.dynamics.platform_outputs import PlatformOutputs, about_platform, describe_platform
 from protocols.dynamics.segments import Checkpoint, SegmentStore
 from protocols.errors import InputError
 from protocols.graphs.protocol import Protocol
@@ -177,7 +177,7 @@ class OpenMMTransportSimulation(Protocol):
             ns_per_day=ns_per_day(
                 number * plan.steps, plan.timestep_ps, sum(segment.seconds for segment in store.segments)
             ),
-            **about_platform(choice, available_resources, directory),
+            **about_platform(choice, available_resources, directory, store.segments),
         )
 
     def _engine(self, choice: PlatformChoice) -> NVEEngine:
@@ -218,7 +218,8 @@ class OpenMMTransportSimulation(Protocol):
                 _STRESS_NAME: "".join(measured.stress),
                 _DISPLACEMENTS_NAME: "".join(measured.displacements),
             }
-            store.commit([measured.segment], seconds, choice.name, checkpoint, more=more, restarts=restarts)
+            where = describe_platform(choice)
+            store.commit([measured.segment], seconds, where, checkpoint, more=more, restarts=restarts)
             if wall.is_near() and len(store.segments) < number:
                 Wall.go_elsewhere()
         return checkpoint

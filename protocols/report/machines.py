@@ -103,6 +103,7 @@ def _machine(protocol: FinishedProtocol) -> dict[str, str]:
     packages = record.get("packages", {})
     driver = f", driver {outputs['driver']}" if outputs.get("driver") else ""
     reason = outputs.get("platform_reason")
+    several = outputs.get("platforms", ())
     return {
         "Host": str(record.get("process", {}).get("host", "unknown")),
         "System": str(record.get("system", "unknown")),
@@ -110,6 +111,7 @@ def _machine(protocol: FinishedProtocol) -> dict[str, str]:
         "Device": f"{outputs.get('device', 'unknown')}{driver}",
         "Precision": str(outputs.get("precision", "")),
         "Threads": str(outputs.get("threads", "")),
+        **({"Platforms in turn": "; ".join(several)} if len(several) > 1 else {}),
         "Python": str(record.get("python", "unknown")),
         "Packages": ", ".join(f"{name} {version}" for name, version in packages.items()),
     }

@@ -34,7 +34,7 @@ __all__ = ["Slot", "Task", "execute_in", "execute_task", "finished_outputs"]
 
 _TOLD_BY_OUTPUTS = (
     *("platform", "platform_reason", "device", "driver", "precision", "threads", "openmm_version"),
-    *("integrator", "ns_per_day", "incidents"),
+    *("integrator", "ns_per_day", "incidents", "platforms"),
 )
 _PACKAGES = ("estimate-properties", "openmm", "numpy", "pymbar", "packmol", "rdkit", "pint", "pydantic")
 

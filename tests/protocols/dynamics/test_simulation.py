@@ -6,6 +6,7 @@ import pytest
 
 from protocols.analysis.observables import read_observable
 from protocols.dynamics.platform_outputs import PlatformOutputs
+from protocols.dynamics.segments import SegmentStore
 from protocols.dynamics.simulation import OpenMMSimulation
 from protocols.errors import InputError, SimulationError
 from protocols.running.execution import execute_in
@@ -121,10 +122,33 @@ def test_outputs_and_provenance_say_where_it_ran(tmp_path, argon_box):
         "threads": 2,
         "openmm_version": openmm.Platform.getOpenMMVersion(),
         "incidents": (),
+        "platforms": (f"CPU ({cpu_name()}), mixed precision",),
     }
     record = json.loads((tmp_path / "provenance.json").read_text(encoding="utf-8"))
-    assert {name: record[name] for name in said} == said | {"incidents": []}
+    assert {name: record[name] for name in said} == said | {
+        "incidents": [],
+        "platforms": list(said["platforms"]),
+    }
     assert record["ns_per_day"] == outputs.ns_per_day
+
+
+def test_all_platforms_that_its_numbers_are_from_are_told(tmp_path, argon_box, resources, monkeypatch):
+    commit = SegmentStore.commit
+
+    def commit_and_end(*given, **more):
+        commit(*given, **more)
+        raise InterruptedError
+
+    with monkeypatch.context() as patch, pytest.raises(InterruptedError):
+        patch.setattr(SegmentStore, "commit", commit_and_end)
+        execute_in(simulation(argon_box), tmp_path, ComputeResources(platform="Reference"))
+    outputs = execute_in(simulation(argon_box), tmp_path, resources)
+    device = cpu_name()
+    assert outputs.platforms == (
+        f"Reference ({device}), double precision",
+        f"CPU ({device}), mixed precision",
+    )
+    assert (outputs.platform, outputs.precision) == ("CPU", "mixed")
 
 
 def test_on_reference_it_is_double_and_one_thread(tmp_path, argon_box):

@@ -5,6 +5,7 @@ import shutil
 import sys
 from collections import Counter
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,6 +23,8 @@ from protocols import (
 )
 from protocols.quantities import with_error
 from protocols.report import plots
+from protocols.report.machines import _machine
+from protocols.report.reading import FinishedProtocol
 from protocols.report.series import Curve
 from protocols.running.locking import DirectoryLock
 
@@ -257,6 +260,17 @@ def test_numbers_are_written_with_their_errors_as_people_do(copy):
     page = page_of(copy)
     assert "(-7 ± 4) · 10⁻⁴ 1/K" in page.cells
     assert "temperature: 100.7 ± 0.9 K pressure: 204.5 bar" in page.words
+
+
+def test_a_simulation_that_moved_names_all_its_platforms():
+    outputs = {
+        "platform": "CPU",
+        "platforms": ["CUDA (a GPU), mixed precision", "CPU (x86), mixed precision"],
+    }
+    moved = _machine(FinishedProtocol("OpenMMSimulation-1", Path(), {}, outputs))
+    assert moved["Platforms in turn"] == "CUDA (a GPU), mixed precision; CPU (x86), mixed precision"
+    stayed = outputs | {"platforms": outputs["platforms"][1:]}
+    assert "Platforms in turn" not in _machine(FinishedProtocol("OpenMMSimulation-1", Path(), {}, stayed))
 
 
 def test_a_run_that_goes_on_and_one_that_has_just_begun(copy, tmp_path):
