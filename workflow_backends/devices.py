@@ -6,17 +6,17 @@ A driver may crash its process: only the probe (see probe.py) calls this.
 from __future__ import annotations
 
 import ctypes
-import ctypes.util
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from workflow_backends.opencl import read_opencl
+from workflow_backends.opencl import load_library, read_opencl
 
 __all__ = ["Device", "list_devices"]
 
 _NVIDIA_VERSION, _AMD_VERSION = Path("/proc/driver/nvidia/version"), Path("/sys/module/amdgpu/version")
+_HIP = ("libamdhip64.so.7", "libamdhip64.so.6", "libamdhip64.so.5", "libamdhip64.so")
 
 
 @dataclass(frozen=True)
@@ -58,19 +58,17 @@ def _opencl() -> list[Device]:
 
 
 def _cuda() -> list[Device]:
-    return _of_driver("libcuda.so.1", "cu", "_v2", _version_in(_NVIDIA_VERSION))
+    version = _version_in(_NVIDIA_VERSION) or _version_of_nvml()  # a container may hide the file
+    return _of_driver(load_library("cuda", "libcuda.so.1"), "cu", "_v2", version)
 
 
 def _hip() -> list[Device]:
-    library = ctypes.util.find_library("amdhip64") or "libamdhip64.so"
-    return _of_driver(library, "hip", "", _version_in(_AMD_VERSION))
+    return _of_driver(load_library("amdhip64", *_HIP), "hip", "", _version_in(_AMD_VERSION))
 
 
-def _of_driver(library: str, prefix: str, suffix: str, version: str) -> list[Device]:
+def _of_driver(driver: ctypes.CDLL | None, prefix: str, suffix: str, version: str) -> list[Device]:
     """Ask CUDA's driver interface, or HIP's, which has the same functions."""
-    try:
-        driver = ctypes.CDLL(library)
-    except OSError:
+    if driver is None:
         return []
 
     def call(name: str, *arguments: object) -> bool:
@@ -81,6 +79,8 @@ def _of_driver(library: str, prefix: str, suffix: str, version: str) -> list[Dev
     get_count = "DeviceGetCount" if prefix == "cu" else "GetDeviceCount"
     if not (call("Init", 0) and call(get_count, ctypes.byref(count))):
         return []
+    if not version and prefix == "cu" and call("DriverGetVersion", ctypes.byref(handle)):
+        version = f"CUDA {handle.value // 1000}.{handle.value % 1000 // 10}"  # the newest that it runs
     found = []
     for index in range(count.value):
         call("DeviceGet", ctypes.byref(handle), index)
@@ -88,6 +88,15 @@ def _of_driver(library: str, prefix: str, suffix: str, version: str) -> list[Dev
         call(f"DeviceTotalMem{suffix}", ctypes.byref(memory), handle)
         found.append(Device(index, name.value.decode(errors="replace"), version, memory.value))
     return found
+
+
+def _version_of_nvml() -> str:
+    nvml, version = load_library("nvidia-ml", "libnvidia-ml.so.1"), ctypes.create_string_buffer(96)
+    if nvml is None or nvml.nvmlInit_v2() != 0:
+        return ""
+    told = nvml.nvmlSystemGetDriverVersion(version, len(version)) == 0
+    nvml.nvmlShutdown()
+    return version.value.decode(errors="replace") if told else ""
 
 
 def _version_in(file: Path) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import ctypes.util
 from typing import Any
 
-__all__ = ["read_opencl"]
+__all__ = ["load_library", "read_opencl"]
 
 _CL_DEVICE_TYPE_GPU = 1 << 2
 _CL_DEVICE_TYPE_ALL = 0xFFFFFFFF
@@ -19,10 +20,9 @@ _CL_DEVICE_EXTENSIONS = 0x1030
 
 def read_opencl() -> list[dict[str, Any]]:
     """Return the fields of a `devices.Device` for every OpenCL device; none without loader or driver."""
-    library = ctypes.util.find_library("OpenCL")
-    if library is None:
+    cl = load_library("OpenCL", "libOpenCL.so.1")  # which OpenMM loads
+    if cl is None:
         return []
-    cl = ctypes.CDLL(library)
     return [
         {
             "platform_index": p,
@@ -38,6 +38,17 @@ def read_opencl() -> list[dict[str, Any]]:
             _handles(cl.clGetDeviceIDs, platform, ctypes.c_uint64(_CL_DEVICE_TYPE_ALL))
         )
     ]
+
+
+def load_library(name: str, *files: str) -> ctypes.CDLL | None:
+    """Return the first of these files that loads, also from LD_LIBRARY_PATH, else what the system knows."""
+    for file in files:
+        with contextlib.suppress(OSError):
+            return ctypes.CDLL(file)
+    with contextlib.suppress(OSError):
+        if (found := ctypes.util.find_library(name)) is not None:
+            return ctypes.CDLL(found)
+    return None
 
 
 def _handles(function: ctypes._NamedFuncPointer, *arguments: object) -> list[ctypes.c_void_p]:
