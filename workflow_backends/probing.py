@@ -1,4 +1,8 @@
-"""Ask the probe: each question is put once per host and run, whoever asks."""
+"""Ask the probe: each question is put once per host and run, whoever asks.
+
+Only a failure that may pass, as of a device whose memory is taken, is asked about again, and so seldom that
+nine tenths of the time are left for work.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +11,12 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -21,7 +27,15 @@ from typing import Any
 from workflow_backends.devices import Device
 from workflow_backends.machine import import_variables
 
-__all__ = ["PROBES_NAME", "PROBES_VARIABLE", "Trial", "find_devices", "find_plugins", "try_platform"]
+__all__ = [
+    "PROBES_NAME",
+    "PROBES_VARIABLE",
+    "Trial",
+    "find_devices",
+    "find_plugins",
+    "lacks_memory",
+    "try_platform",
+]
 
 PROBES_VARIABLE = "WORKFLOW_BACKENDS_PROBES"  # a directory that all processes of a run share,
 PROBES_NAME = "probes"  # of this name in the run's directory
@@ -30,6 +44,15 @@ _BOOT = Path("/proc/sys/kernel/random/boot_id")
 # What changes which devices and drivers a process sees.
 _SIGHT = ("CUDA_", "HIP_", "ROCR_", "NVIDIA_", "GPU_DEVICE_ORDINAL", "POCL_", "OCL_ICD_", "OPENCL_")
 _PATHS = ("LD_LIBRARY_PATH", "OPENMM_PLUGIN_DIR")
+_PASSING = re.compile(
+    r"did not answer|signal 9$|device could not be loaded"
+)  # by load, or for lack of memory
+_HOLDS = 10  # times as long as it took to find out
+# OpenMM's texts end in the driver's error and its number: CUDA_ERROR_OUT_OF_MEMORY (2), clCreateBuffer (-4).
+_MEMORY = re.compile(
+    r"out.?of.?memory|bad_alloc|initializing FFT: 2\s*$", re.IGNORECASE
+)  # CUFFT_ALLOC_FAILED
+_OPENCL_MEMORY = re.compile(r"\((-4|-6|-61)\)")  # of an object, of the host, of one buffer
 
 Answer = dict[str, Any]
 _answers: dict[tuple[str, str], Answer] = {}
@@ -79,15 +102,33 @@ def find_plugins(environment: Mapping[str, str] | None = None) -> dict[str, Any]
     return {"version": "", "names": [], "failures": []} | _ask({"plugins": True}, environment)
 
 
+def lacks_memory(platform: str, text: str) -> bool:
+    """Tell whether OpenMM stopped for want of memory, by the text of its exception."""
+    return bool(_MEMORY.search(text) or (platform == "OpenCL" and _OPENCL_MEMORY.search(text)))
+
+
 def _ask(question: Answer, environment: Mapping[str, str] | None) -> Answer:
     if environment is None:
         environment = os.environ
     place = environment.get(PROBES_VARIABLE, "")
     key = place, _key(question, environment)
     with _locks.setdefault(key, threading.Lock()):
-        if key not in _answers:
+        if key not in _answers or not _holds(_answers[key]):
             _answers[key] = _shared(question, environment, Path(place, f"{key[1]}.json") if place else None)
-        return _answers[key]
+        return {name: value for name, value in _answers[key].items() if name != "until"}
+
+
+def _holds(answer: Answer) -> bool:
+    return time.time() < float(answer.get("until", "inf"))
+
+
+def _put(question: Answer, environment: Mapping[str, str]) -> Answer:
+    began = time.monotonic()
+    answer = _run(question, environment)
+    error = answer.get("error", "")
+    if _PASSING.search(error) or lacks_memory(question.get("platform", ""), error):
+        answer["until"] = time.time() + _HOLDS * (time.monotonic() - began)
+    return answer
 
 
 def _key(question: Answer, environment: Mapping[str, str]) -> str:
@@ -109,7 +150,7 @@ def _here() -> list[str]:
 def _shared(question: Answer, environment: Mapping[str, str], file: Path | None) -> Answer:
     """Return the answer that the run has, or put the question while others wait for the answer."""
     if file is None:
-        return _run(question, environment)
+        return _put(question, environment)
     with contextlib.ExitStack() as stack:
         try:
             file.parent.mkdir(exist_ok=True)
@@ -117,10 +158,11 @@ def _shared(question: Answer, environment: Mapping[str, str], file: Path | None)
             fcntl.flock(lock, fcntl.LOCK_EX)
             with contextlib.suppress(FileNotFoundError, ValueError):
                 known: Answer = json.loads(file.read_text(encoding="utf-8"))
-                return known
+                if _holds(known):
+                    return known
         except OSError:  # a full disk, or the run is being deleted: nobody shares
-            return _run(question, environment)
-        answer = _run(question, environment)
+            return _put(question, environment)
+        answer = _put(question, environment)
         with contextlib.suppress(OSError):
             file.write_text(json.dumps(answer))  # if cut short, it is no JSON
         return answer

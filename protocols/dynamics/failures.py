@@ -14,6 +14,7 @@ import openmm
 
 from protocols.errors import DeviceFailedError, NotFiniteError, OutOfMemoryError, SimulationError
 from workflow_backends.platforms import GPU_PLATFORMS, PlatformChoice
+from workflow_backends.probing import lacks_memory
 
 __all__ = [
     "device_failures_noted",
@@ -26,12 +27,7 @@ __all__ = [
 T = TypeVar("T")
 
 _INCIDENTS = "incidents.txt"
-# OpenMM's texts end in the driver's error and its number: CUDA_ERROR_OUT_OF_MEMORY (2), clCreateBuffer (-4).
 _NOT_FINITE = re.compile(r"\bnan\b", re.IGNORECASE)
-_MEMORY = re.compile(
-    r"out.?of.?memory|bad_alloc|initializing FFT: 2\s*$", re.IGNORECASE
-)  # CUFFT_ALLOC_FAILED
-_OPENCL_MEMORY = re.compile(r"\((-4|-6|-61)\)")  # of an object, of the host, of one buffer
 _DRIVER = re.compile(r"CUDA_ERROR|hipError|\(-?\d+\)\s*$|FFT: -?\d+")
 _NO_DEVICE = re.compile(  # it was there when the platform was chosen, and is gone or full
     r"device could not be loaded|No compatible \w+ (device|platform) is|Illegal value for DeviceIndex"
@@ -69,7 +65,7 @@ def failures_told_apart(choice: PlatformChoice, particles: int, doing: str) -> I
         where = f"{doing}: OpenMM stopped on {choice.name} ({choice.device})"
         if _NOT_FINITE.search(text):
             raise NotFiniteError(f"{doing}: {text}") from error
-        if _MEMORY.search(text) or (choice.name == "OpenCL" and _OPENCL_MEMORY.search(text)):
+        if lacks_memory(choice.name, text):
             has = f"{choice.memory / 1e9:.3g} GB" if choice.memory else "unknown"
             raise OutOfMemoryError(
                 f"{where}: out of memory with {particles} atoms; its memory is {has}: {text}"

@@ -7,7 +7,9 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -72,6 +74,41 @@ def test_another_host_boot_python_or_openmm_asks_again(
         monkeypatch.setattr(probing, "_here", lambda n=n: [*here[:n], "other", *here[n + 1 :]])
         try_platform("CUDA", {}, run)
     assert len(runs) == 4
+
+
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize(
+    ("failure", "passes"),
+    [
+        (("CUDA", "did not answer within 120 s"), True),
+        (("CUDA", "the probe ended with signal 9"), True),
+        (("CUDA", "Error creating array posq: CUDA_ERROR_OUT_OF_MEMORY (2)"), True),
+        (("CUDA", "The requested CUDA device could not be loaded"), True),
+        (("OpenCL", "Error creating array posq: clCreateBuffer (-4)"), True),
+        (("CUDA", "the probe ended with signal 11"), False),
+        (("CUDA", 'There is no registered Platform called "CUDA"'), False),
+    ],
+)
+def test_a_failure_that_may_pass_is_asked_about_again(
+    failure: tuple[str, str], passes: bool, shared: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (platform, error), clock = failure, [1e9]
+    ends = [Trial(True, True), Trial(error=error)]
+
+    def run(*_: Any) -> dict[str, Any]:
+        clock[0] += 3.0
+        return asdict(ends.pop())
+
+    monkeypatch.setattr(probing, "_run", run)
+    monkeypatch.setattr(probing, "_answers", {})
+    monkeypatch.setattr(probing, "time", SimpleNamespace(time=lambda: clock[0], monotonic=lambda: clock[0]))
+    environment = {PROBES_VARIABLE: str(tmp_path)} if shared else {}
+    for wait in (0.0, 29.0, 2.0, 9e9):  # it holds for ten times the three seconds that it took
+        clock[0] += wait
+        if shared:
+            monkeypatch.setattr(probing, "_answers", {})
+        works = passes and wait in (2.0, 9e9)
+        assert try_platform(platform, {}, environment) == (Trial(True, True) if works else Trial(error=error))
 
 
 def test_who_asks_at_the_same_time_waits_for_the_answer(
