@@ -1,10 +1,12 @@
-"""On a real NVIDIA GPU: ``pytest -m gpu tests/gpu``."""
+"""On a real NVIDIA GPU: ``REQUIRE_OPENCL=1 pytest -m gpu tests/gpu``, which skips no OpenCL."""
 
 from __future__ import annotations
 
 import ctypes
-import subprocess
+import re
+import uuid
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,7 @@ pytestmark = [
 needs_opencl_gpu = needs_opencl(_OPENCL, "OpenCL GPU")
 
 CUDA = ComputeResources(1, 1, "CUDA")
+_LEFT = int(1.2 * 2**30)  # of a full GPU's memory: OpenMM's own context takes half of it
 TOOLKITS = ["CUDA", pytest.param("OpenCL", marks=needs_opencl_gpu)]
 
 
@@ -97,15 +100,22 @@ def test_opencl_by_name_takes_the_gpu_beside_a_cpu() -> None:
     assert choice.device == _GPUS[0].name
 
 
-def _uuids() -> list[str]:
-    run = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=True)
-    return [
-        line.rpartition("UUID: ")[2].rstrip(")") for line in run.stdout.splitlines() if "UUID: GPU" in line
-    ]
+def _cuda(name: str, *arguments: object) -> None:
+    status = ctypes.CDLL("libcuda.so.1")[name](*arguments)
+    assert status == 0, f"{name}: {status}"
+
+
+def _uuid() -> str:
+    """Return that of the first GPU, as masks have it."""
+    device, found = ctypes.c_int(), (ctypes.c_ubyte * 16)()
+    _cuda("cuInit", 0)
+    _cuda("cuDeviceGet", ctypes.byref(device), 0)
+    _cuda("cuDeviceGetUuid", found, device)
+    return f"GPU-{uuid.UUID(bytes=bytes(found))}"
 
 
 def test_masks_by_index_and_uuid_work_and_an_empty_one_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    for mask in ("0", _uuids()[0]):
+    for mask in ("0", _uuid()):
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", mask)
         choice = select_platform(CUDA)
         assert choice.properties["DeviceIndex"] == "0"
@@ -149,9 +159,10 @@ def test_each_worker_has_a_gpu_of_its_own(tmp_path: Path) -> None:
 
 
 def test_a_mask_by_uuid_reaches_the_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", _uuids()[0])
+    mask = _uuid()
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", mask)
     with ParslLocalBackend(1, CUDA) as backend:
-        assert backend.submit_task(_seen, str(tmp_path), 1).result(120) == (_uuids()[0], "0")
+        assert backend.submit_task(_seen, str(tmp_path), 1).result(120) == (mask, "0")
 
 
 @pytest.mark.parametrize("toolkit", TOOLKITS)
@@ -165,6 +176,42 @@ def test_minimisation_and_simulation_run_and_say_where(
         assert (each.platform, each.precision, each.device) == (toolkit, "mixed", _GPUS[0].name)
         assert each.driver
     assert outputs.ns_per_day > 0
+
+
+class Together(OpenMMSimulation):
+    """A simulation that begins when two workers have one, and leaves the masks of both."""
+
+    barrier: str
+
+    def execute(self, directory: Path, available_resources: ComputeResources) -> Any:
+        import os
+        import time
+        from pathlib import Path
+
+        place = Path(self.barrier)
+        draft = place.with_name(f"mask-{os.getpid()}")
+        draft.write_text(str(os.environ.get("CUDA_VISIBLE_DEVICES")))
+        draft.rename(place / draft.name)
+        while len(list(place.iterdir())) < 2:
+            time.sleep(0.02)
+        return super().execute(directory, available_resources)
+
+
+def test_two_simulations_share_a_gpu_at_the_same_time(water_files: dict[str, Path], tmp_path: Path) -> None:
+    (barrier := tmp_path / "barrier").mkdir()
+    with ParslLocalBackend(2, CUDA, workers_per_gpu=2) as backend:
+        workers = BackendWorkers(backend)
+        tasks = [
+            Task.of(_simulation(water_files, Together, barrier=str(barrier), seed=seed), tmp_path / str(seed))
+            for seed in (1, 2)
+        ]
+        futures = [workers.submit(task, {}, uses_gpu=True, done=lambda: None) for task in tasks]
+        both = [future.result(200) for future in futures]
+    for each in both:
+        assert (each.platform, each.device, each.frames) == ("CUDA", _GPUS[0].name, 10)
+        assert each.incidents == ()
+    first, second = [file.read_text(encoding="utf-8") for file in barrier.iterdir()]
+    assert first == second
 
 
 class FailsOnce(OpenMMSimulation):
@@ -204,39 +251,84 @@ def test_a_lost_device_is_tried_again_on_another_worker(water_files: dict[str, P
     assert outputs.frames == 10
 
 
-@pytest.fixture
-def full_gpu() -> Iterator[None]:
+class BreaksOnce(OpenMMSimulation):
+    """A simulation whose first worker has kernels that trap: an error that CUDA keeps for good."""
+
+    kernels: str
+    places: str
+
+    def execute(self, directory: Path, available_resources: ComputeResources) -> Any:
+        import os
+        import sys
+        from pathlib import Path
+
+        places = Path(self.places)
+        if not places.exists():
+            os.environ["OPENMM_CACHE_DIR"] = self.kernels
+        with places.open("a", encoding="utf-8") as file:
+            file.write(f"{sys.argv[3]}\n")  # the log of its worker, whose processes come and go
+        return super().execute(directory, available_resources)
+
+
+def _break_kernels(cache: Path) -> int:
+    """Have the integrator's kernels trap at their end; return how many files have them."""
+    files = [file for file in cache.iterdir() if b"integrateLangevinMiddle" in file.read_bytes()]
+    for file in files:
+        text = file.read_text(encoding="utf-8")
+        file.write_text(re.sub(r"^(\s*)ret;", r"\1trap;\n\1ret;", text, flags=re.MULTILINE))
+        assert "trap;" in file.read_text(encoding="utf-8")
+    return len(files)
+
+
+def test_a_context_that_is_broken_for_good_is_left_for_another_worker(
+    water_files: dict[str, Path], tmp_path: Path
+) -> None:
+    (cache := tmp_path / "cache").mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OPENMM_CACHE_DIR", str(cache))  # where OpenMM keeps compiled kernels, as text
+        execute_in(_simulation(water_files), tmp_path / "whole", CUDA)
+    assert _break_kernels(cache)
+    places = tmp_path / "places"
+    protocol = _simulation(water_files, BreaksOnce, kernels=str(cache), places=str(places))
+    with ParslLocalBackend(2, CUDA, workers_per_gpu=2) as backend:
+        task = Task.of(protocol, tmp_path / "run")
+        outputs = BackendWorkers(backend).submit(task, {}, uses_gpu=True, done=lambda: None).result(200)
+    [incident] = outputs.incidents
+    assert f"{DeviceFailedError.__name__}: " in incident
+    assert "CUDA_ERROR" in incident
+    assert outputs.frames == 10
+    first, second = places.read_text(encoding="utf-8").splitlines()
+    assert first != second
+
+
+@contextmanager
+def _full_gpu() -> Iterator[None]:
     """Take nearly all of the GPU's memory."""
-    cuda = ctypes.CDLL("libcuda.so.1")
     context, free, total = ctypes.c_void_p(), ctypes.c_size_t(), ctypes.c_size_t()
     held, device = ctypes.c_void_p(), ctypes.c_int()
-
-    def call(name: str, *arguments: object) -> None:
-        status = cuda[name](*arguments)
-        assert status == 0, f"{name}: {status}"
-
-    call("cuInit", 0)
-    call("cuDeviceGet", ctypes.byref(device), 0)
-    call("cuDevicePrimaryCtxRetain", ctypes.byref(context), device)
-    call("cuCtxPushCurrent_v2", context)
-    call("cuMemGetInfo_v2", ctypes.byref(free), ctypes.byref(total))
-    call("cuMemAlloc_v2", ctypes.byref(held), ctypes.c_size_t(free.value - 700 * 2**20))
-    yield
-    call("cuMemFree_v2", held)
-    call("cuCtxPopCurrent_v2", ctypes.byref(context))
-    call("cuDevicePrimaryCtxRelease_v2", device)
+    _cuda("cuInit", 0)
+    _cuda("cuDeviceGet", ctypes.byref(device), 0)
+    with ExitStack() as stack:
+        _cuda("cuDevicePrimaryCtxRetain", ctypes.byref(context), device)
+        stack.callback(_cuda, "cuDevicePrimaryCtxRelease_v2", device)
+        _cuda("cuCtxPushCurrent_v2", context)
+        stack.callback(_cuda, "cuCtxPopCurrent_v2", ctypes.byref(context))
+        _cuda("cuMemGetInfo_v2", ctypes.byref(free), ctypes.byref(total))
+        _cuda("cuMemAlloc_v2", ctypes.byref(held), ctypes.c_size_t(free.value - _LEFT))
+        stack.callback(_cuda, "cuMemFree_v2", held)
+        yield
 
 
-@pytest.mark.usefixtures("full_gpu")
 def test_a_full_gpu_is_told_with_atoms_and_memory() -> None:
     system = openmm.System()
     for _ in range(20_000_000):
         system.addParticle(1.0)
     choice = select_platform(CUDA)
-    with pytest.raises(OutOfMemoryError, match=r"20000000 atoms; its memory is \d+ GB"):
+    with _full_gpu(), pytest.raises(OutOfMemoryError, match=r"20000000 atoms; its memory is [\d.]+ GB"):
         open_context(system, openmm.VerletIntegrator(0.001), choice)
 
 
+@pytest.mark.timeout(900)
 def test_the_doctor_and_the_layouts_know_the_gpu(capsys: pytest.CaptureFixture[str]) -> None:
     assert doctor.main(["--require", "CUDA"]) == 0
     text = capsys.readouterr().out
