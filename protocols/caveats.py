@@ -101,13 +101,7 @@ def _liquid(replicas: Runs, run: GraphRun) -> SimulatedLiquid | None:
     )
     if packed is None:
         return liquid
-    packing: Any = run.outcome(packed)
-    return replace(
-        liquid,
-        substance=packed.substance,
-        number_of_molecules=packed.number_of_molecules,
-        packed_density=float(packing.density.to("g/mL").magnitude),
-    )
+    return replace(liquid, substance=packed.substance, number_of_molecules=packed.number_of_molecules)
 
 
 def file_of(source: Any, run: GraphRun) -> Path:

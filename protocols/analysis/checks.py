@@ -14,15 +14,16 @@ import openmm
 from numpy.typing import NDArray
 
 from protocols.analysis.independent import independent_mean
-from protocols.analysis.neighbours import centroids, like_neighbours, median_displacement
+from protocols.analysis.neighbours import centroids, emptiest_eighth, like_neighbours, median_displacement
 from protocols.analysis.observables import read_observable, read_replicas
 from protocols.analysis.statistics import SeriesEstimate, pooled_mean
+from protocols.constants import BAR_NM3, CM3_PER_MOLE_AND_NM3, GAS_CONSTANT
 from protocols.dynamics.engine import free_degrees
 from protocols.errors import InputError
 from protocols.quantities import decimals_of, with_error
 from protocols.state import ThermodynamicState
 from protocols.substance import Substance
-from protocols.systems.particles import molecules
+from protocols.systems.particles import masses, molecules
 
 __all__ = ["Check", "Replica", "SimulatedLiquid", "check_liquid", "check_segments"]
 
@@ -31,6 +32,8 @@ _Array = NDArray[np.float64]
 _FAR = 5.0  # standard errors from what was set
 _FAR_KELVIN_RELATIVE, _FAR_BAR = 0.01, 50.0  # what a timestep and the mesh of Ewald sums may do
 _BOILED = 1.5  # times the volume
+_GAS, _DILUTE = 3.0, 0.1  # times the density of an ideal gas, where that is below so much in g/mL
+_UNEVEN, _ENOUGH = 0.4, 100  # of its share in the emptiest eighth of a box of so many molecules
 _MOVED = 0.3  # of the distance between molecules; in a crystal they stay within 0.15
 _DEMIXED = 0.5  # of the way from random neighbours to neighbours of one kind
 
@@ -86,8 +89,8 @@ class SimulatedLiquid:
         Serialised OpenMM System.
     replicas
         At least one.
-    substance, number_of_molecules, packed_density
-        How it was packed, in g/mL; None for a box of another origin.
+    substance, number_of_molecules
+        How it was packed; None for a box of another origin.
     filled
         The part of the box that it fills, less than 1 in a slab.
     """
@@ -97,7 +100,6 @@ class SimulatedLiquid:
     replicas: tuple[Replica, ...]
     substance: Substance | None = None
     number_of_molecules: int = 0
-    packed_density: float | None = None
     filled: float = 1.0
 
 
@@ -129,7 +131,7 @@ def _checks(liquid: SimulatedLiquid) -> Iterator[Check]:
     if liquid.state.pressure is not None:
         bar = float(liquid.state.pressure.to("bar").magnitude)
         yield from _set_and_found(liquid, "pressure", bar, "bar", _FAR_BAR)
-        yield _density(liquid)
+        yield _density(liquid, bar)
     yield from _structure(liquid)
 
 
@@ -188,18 +190,29 @@ def _compared(
     yield Check(name, passed, text if passed else f"{text}, which is too far off")
 
 
-def _density(liquid: SimulatedLiquid) -> Check:
-    """Look for a phase change: a volume half as large again as that of packing, or of another time."""
+def _density(liquid: SimulatedLiquid, bar: float) -> Check:
+    """Look for a phase change: a gas, or a volume half as large again as that of another time."""
     quarters = np.array(
         [[part.mean() for part in np.array_split(s, 4) if len(part)] for s in _series(liquid, "density")]
     )
     least, most, last = quarters.min(), quarters.max(), quarters[:, -1].min()
-    packed = liquid.packed_density or last
-    if last * _BOILED < max(packed, most):
-        return Check("phase", False, f"it boiled: {last:.3g} g/mL at the end of {max(packed, most):.3g} g/mL")
+    gas = _ideal_density(liquid, bar)
+    if gas < _DILUTE and last < _GAS * gas:
+        return Check(
+            "phase", False, f"it boiled: {last:.3g} g/mL at the end, an ideal gas has {gas:.3g} g/mL"
+        )
+    if last * _BOILED < most:
+        return Check("phase", False, f"it boiled: {last:.3g} g/mL at the end of {most:.3g} g/mL")
     if least * _BOILED < most:
         return Check("phase", False, f"not one phase: the density went from {least:.3g} to {most:.3g} g/mL")
     return Check("phase", True, f"a density of {least:.3g} to {most:.3g} g/mL in quarters of production")
+
+
+def _ideal_density(liquid: SimulatedLiquid, bar: float) -> float:
+    """Return the density in g/mL that these molecules would have as an ideal gas."""
+    system = _system(liquid)
+    mass = float(masses(system).sum()) / len(molecules(system))
+    return mass * bar * BAR_NM3 / (GAS_CONSTANT * _kelvin(liquid) * CM3_PER_MOLE_AND_NM3)
 
 
 def _structure(liquid: SimulatedLiquid) -> Iterator[Check]:
@@ -209,7 +222,7 @@ def _structure(liquid: SimulatedLiquid) -> Iterator[Check]:
     groups = sorted(molecules(system))
     moved: list[float] = []
     excess: list[float] = []
-    spacing = 0.0
+    spacing, emptiest = 0.0, 1.0
     for replica in liquid.replicas:
         (first, first_box), (last, last_box) = (
             _read(file, groups) for file in (replica.first_state, replica.last_state)
@@ -217,9 +230,12 @@ def _structure(liquid: SimulatedLiquid) -> Iterator[Check]:
         moved.append(median_displacement(first, last, first_box, last_box))
         volume = liquid.filled * abs(np.linalg.det(last_box))
         spacing = max(spacing, (volume / len(groups)) ** (1 / 3))
+        emptiest = min(emptiest, emptiest_eighth(last, last_box))
         kinds = _kinds(liquid, len(groups))
         alike = None if kinds is None else like_neighbours(last, last_box, kinds)
         excess += [] if alike is None else [alike]
+    if liquid.state.pressure is None and liquid.filled == 1 and len(groups) >= _ENOUGH:
+        yield _evenness(emptiest)
     text = f"molecules {spacing:.2g} nm apart moved by {min(moved):.2g} nm in production"
     if min(moved) > _MOVED * spacing:
         yield Check("mobility", True, text)
@@ -229,6 +245,13 @@ def _structure(liquid: SimulatedLiquid) -> Iterator[Check]:
         mixed = max(excess) <= _DEMIXED
         share = f"neighbours are {100 * max(excess):.0f} % of the way from random to all of one kind"
         yield Check("mixing", mixed, share if mixed else f"it demixed: {share}")
+
+
+def _evenness(emptiest: float) -> Check:
+    """Look for two phases, which a constant volume forces on a liquid that it is too large for."""
+    text = f"the emptiest eighth of the box has {emptiest:.0%} of its share of molecules"
+    even = emptiest > _UNEVEN
+    return Check("phase", even, text if even else f"not one phase: {text}")
 
 
 def _read(file: Path, groups: Sequence[Sequence[int]]) -> tuple[_Array, _Array]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["centroids", "like_neighbours", "median_displacement"]
+__all__ = ["centroids", "emptiest_eighth", "like_neighbours", "median_displacement"]
 
 _Array = NDArray[np.float64]
 
@@ -18,6 +19,24 @@ _FEW = 10  # molecules of a component, of which nothing can be said
 def centroids(positions: _Array, molecules: Sequence[Sequence[int]]) -> _Array:
     """Return the mean position of each molecule's particles, shape (molecules, 3)."""
     return np.array([positions[list(molecule)].mean(axis=0) for molecule in molecules])
+
+
+def emptiest_eighth(points: _Array, box: _Array) -> float:
+    """Return how many points the emptiest eighth of the box has, in eighths of all points.
+
+    Boxes of half the edges are looked at, a quarter of an edge apart.
+
+    Parameters
+    ----------
+    points
+        Positions, shape (molecules, 3).
+    box
+        Box vectors, shape (3, 3), in the unit of the positions.
+    """
+    quarters = np.floor(4 * (points @ np.linalg.inv(box))).astype(int) % 4
+    counts = np.bincount(quarters @ (16, 4, 1), minlength=64).reshape(4, 4, 4)
+    eighths = sum(np.roll(counts, shift, axis=(0, 1, 2)) for shift in product((0, 1), repeat=3))
+    return float(np.min(eighths)) / (len(points) / 8)
 
 
 def median_displacement(first: _Array, last: _Array, first_box: _Array, last_box: _Array) -> float:

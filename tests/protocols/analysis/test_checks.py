@@ -31,12 +31,13 @@ def liquid(tmp_path):
         replicas=(Replica((table(tmp_path),), state(tmp_path, seed=1), state(tmp_path, seed=2)),),
         substance=MIXTURE,
         number_of_molecules=NUMBER,
-        packed_density=1.0,
     )
 
 
 def state(directory, seed, arrange=lambda positions: positions):
-    positions = np.random.default_rng(seed).uniform(0, EDGE, (NUMBER, 3))
+    rng = np.random.default_rng(seed)
+    lattice = np.stack(np.meshgrid(*3 * [np.arange(6)]), axis=-1).reshape(NUMBER, 3) * EDGE / 6
+    positions = rng.permutation(lattice) + rng.normal(0, 0.1, (NUMBER, 3))
     system = openmm.System()
     for _ in positions:
         system.addParticle(1.0)
@@ -92,7 +93,7 @@ def test_what_was_set_has_no_digits_that_its_error_hides(liquid):
     [
         ({"temperature": 310.0}, "temperature: 309"),
         ({"pressure": 300.0}, "pressure: "),
-        ({"density": 0.02}, "phase: it boiled: 0.02 g/mL at the end of 1 g/mL"),
+        ({"density": 0.02}, "phase: it boiled: 0.02 g/mL at the end, an ideal gas has 0.016 g/mL"),
         ({"density": np.linspace(1.8, 0.9, FRAMES)}, "phase: it boiled: 1.01 g/mL at the end of 1.69 g/mL"),
         (
             {"density": np.linspace(0.8, 1.6, FRAMES)},
@@ -129,9 +130,32 @@ def test_components_in_two_layers_have_demixed(liquid, tmp_path):
     assert line.startswith("mixing: it demixed: neighbours are ")
 
 
-def test_at_constant_volume_there_is_neither_pressure_nor_density_to_check(liquid):
+def test_a_density_far_from_that_of_packing_is_no_other_phase(liquid, tmp_path):
+    assert failed(changed(liquid, tables=(table(tmp_path, density=0.38),))) == []
+
+
+def test_at_high_pressure_a_liquid_is_as_dense_as_an_ideal_gas(liquid, tmp_path):
+    pressed = replace(liquid, state=ThermodynamicState(temperature="300 K", pressure="1000 bar"))
+    assert failed(changed(pressed, tables=(table(tmp_path, pressure=1000.0),))) == []
+
+
+def test_at_constant_volume_neither_pressure_nor_density_but_evenness_is_checked(liquid, tmp_path):
     still = replace(liquid, state=ThermodynamicState(temperature="300 K"), substance=None)
-    assert [check.name for check in check_liquid(still)] == ["temperature", "mobility"]
+    assert [check.name for check in check_liquid(still)] == ["temperature", "phase", "mobility"]
+    assert failed(still) == []
+    bubble = state(tmp_path, 2, _around)
+    [line] = failed(changed(still, last_state=bubble))
+    assert re.match(r"phase: not one phase: the emptiest eighth of the box has \d+% of its share", line)
+    slab = replace(still, filled=1 / 3)
+    assert [check.name for check in check_liquid(slab)] == ["temperature", "mobility"]
+
+
+def _around(positions):
+    """Pushed out of a sphere of a fifth of the box."""
+    away = positions % EDGE - EDGE / 2
+    distance = np.linalg.norm(away, axis=1, keepdims=True)
+    radius = EDGE * (0.2 * 3 / (4 * np.pi)) ** (1 / 3)
+    return EDGE / 2 + away / distance * (distance**3 + radius**3) ** (1 / 3)
 
 
 def segments(directory, temperatures):
@@ -159,7 +183,7 @@ def test_temperatures_of_segments_in_mean_and_one_by_one(liquid, tmp_path, tempe
     first, rest = (segments(tmp_path, part) for part in np.split(temperatures, [8]))
     still = changed(replace(liquid, state=ThermodynamicState(temperature="300 K")), tables=(first, rest))
     checks = check_segments(still)
-    assert [check.name for check in checks] == ["temperature", "temperatures", "mobility", "mixing"]
+    assert [check.name for check in checks] == ["temperature", "temperatures", "phase", "mobility", "mixing"]
     assert [str(check) for check in checks if not check.passed] == problems
 
 
