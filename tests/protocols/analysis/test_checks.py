@@ -171,7 +171,7 @@ def segments(directory, temperatures):
         (300 + 8 * np.sin(np.arange(20)), []),  # 648 degrees of freedom have a natural 17 K
         (
             313 + 8 * np.sin(np.arange(20)),
-            ["temperature: 313.0 +/- 1.3 K, set to 300 K, which is too far off"],
+            ["temperature: 313 +/- 2 K, set to 300 K, which is too far off"],
         ),
         (
             np.r_[300 + 8 * np.sin(np.arange(20)), 200.0, 400.0],
