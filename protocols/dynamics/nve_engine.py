@@ -21,6 +21,7 @@ from protocols.dynamics.segments import Checkpoint
 from protocols.errors import NotFiniteError, SimulationError
 from protocols.randomness import derived_seed
 from protocols.running.interruption import check_interruption
+from protocols.systems.constant_energy import check_keeps_energy
 from protocols.systems.particles import masses
 from workflow_backends.platforms import PlatformChoice
 
@@ -101,6 +102,12 @@ class NVEEngine:
         From which each segment's seeds follow.
     choice
         The platform.
+
+    Raises
+    ------
+    InputError
+        The System has a barostat, a thermostat, hydrogens with mass from other atoms, or charges with an
+        Ewald error tolerance above 1e-5.
     """
 
     def __init__(
@@ -118,6 +125,7 @@ class NVEEngine:
         self._plan, self._seed, self._temperature, self._choice = plan, seed, temperature, choice
         system = openmm.XmlSerializer.deserialize(system_file.read_text(encoding="utf-8"))
         self._start = openmm.XmlSerializer.deserialize(state_file.read_text(encoding="utf-8"))
+        check_keeps_energy(system)
         self._barostat = stress_barostat(temperature)
         system.addForce(self._barostat)
         self._langevin = openmm.LangevinMiddleIntegrator(temperature, friction, plan.timestep_ps)

@@ -5,7 +5,7 @@ import pytest
 from protocols.dynamics import nve_engine
 from protocols.dynamics.nve_engine import NVEEngine, pressure_tensor, stress_barostat
 from protocols.dynamics.plans import SegmentPlan
-from protocols.errors import SimulationError
+from protocols.errors import InputError, SimulationError
 from workflow_backends.platforms import PlatformChoice
 
 SIGMA, EPSILON, MASS = 0.3405, 0.99607262, 39.948
@@ -92,6 +92,42 @@ def engine(liquid, tmp_path, plan=PLAN):
         seed=4,
         choice=REFERENCE,
     )
+
+
+def with_barostat(system, _):
+    system.addForce(openmm.MonteCarloBarostat(1, 90))
+
+
+def with_thermostat(system, _):
+    system.addForce(openmm.AndersenThermostat(90, 1))
+
+
+def with_heavy_hydrogens(system, _):
+    system.setParticleMass(7, 3.0)
+
+
+def with_rough_sums(_, force):
+    force.setNonbondedMethod(openmm.NonbondedForce.PME)
+    force.setEwaldErrorTolerance(5e-4)
+    for number, charge in ((0, 0.5), (1, -0.5)):
+        force.setParticleParameters(number, charge, 0.34, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (with_barostat, "MonteCarloBarostat is not allowed at constant energy; take it out"),
+        (with_thermostat, "AndersenThermostat is not allowed at constant energy; take it out"),
+        (with_heavy_hydrogens, "a particle of 3 Da is not allowed at constant energy; hydrogens must have"),
+        (with_rough_sums, "an Ewald error tolerance of 0.0005 is not allowed; it must be at most 1e-05"),
+    ],
+)
+def test_a_system_that_would_not_move_by_itself_is_refused(liquid, tmp_path, change, message):
+    system = openmm.XmlSerializer.deserialize(openmm.XmlSerializer.serialize(liquid[0]))
+    [force] = [each for each in system.getForces() if isinstance(each, openmm.NonbondedForce)]
+    change(system, force)
+    with pytest.raises(InputError, match=f"^system_file: {message}"):
+        engine((system, liquid[1]), tmp_path)
 
 
 def test_constraints_hold_to_a_millionth_in_segments_and_between(liquid, tmp_path, monkeypatch):
