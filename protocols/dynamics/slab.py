@@ -44,7 +44,7 @@ class BuildSlab(Protocol):
     state_file
         Serialised OpenMM State of the liquid, in a rectangular box.
     elongation
-        The length of the slab's box in lengths of the liquid's.
+        The length of the slab's box in longest edges of the liquid's.
 
     Raises
     ------
@@ -80,9 +80,10 @@ class BuildSlab(Protocol):
                 f"state_file: the box of {self.state_file} is not rectangular, as a slab's must be"
             )
         positions = liquid.getPositions(asNumpy=True).value_in_unit(unit.nanometer)
+        length = self.elongation * np.diag(box).max()
         middle = _wrapped_along_z(np.array(positions), system, box[2, 2])
-        middle[:, 2] += (self.elongation - 1) / 2 * box[2, 2]
-        box[2, 2] *= self.elongation
+        middle[:, 2] += (length - box[2, 2]) / 2
+        box[2, 2] = length
         for force in system.getForces():
             _give_full_range(force)
         system.setDefaultPeriodicBoxVectors(*box)

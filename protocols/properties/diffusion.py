@@ -33,7 +33,7 @@ class SelfDiffusion(Property):
     substance
         Pure or a mixture.
     state
-        With a pressure; without one, the liquid has the settings' initial_density.
+        With a pressure; without one, the liquid keeps the settings' initial_density, which must be given.
     target
         Standard error at which to stop, such as "3 %" or "0.1 nm^2/ns", which is 1e-10 m^2/s.
     component
@@ -74,7 +74,7 @@ class SelfDiffusion(Property):
         self, force_field: ParameterSource, settings: SimulationSettings, rounds: Sequence[int] | None = None
     ) -> PropertyWorkflow:
         """Return the average over segments of constant energy, those of the viscosity."""
-        segments = transport_segments(self, force_field, settings, rounds)
+        segments = transport_segments(self, force_field, settings, rounds, cubic=True)
         viscosity = segments.viscosity
         diffusion = AverageDiffusion(
             displacements_files=segments.files("displacements_file"),

@@ -14,16 +14,16 @@ from protocols.errors import InputError
 from protocols.graphs.protocol import inputs_of
 from protocols.identity import digest
 from protocols.model import Model
-from protocols.quantities import Quantity, quantity
+from protocols.properties.boxes import density_of_box, given_box
 from protocols.randomness import derived_seed
 from protocols.settings import SimulationSettings, check_cutoff
 from protocols.state import ThermodynamicState
 from protocols.substance import Substance, net_charge
 from protocols.systems.coordinates import BuildCoordinatesPackmol
-from protocols.systems.given import TakeCoordinates, in_order_of, read_box
+from protocols.systems.given import TakeCoordinates, in_order_of
 from protocols.systems.molecules import graph_of_smiles
 from protocols.systems.parameterise import BuildOpenMMSystem
-from protocols.systems.sources import GivenBox, ParameterSource, preparations
+from protocols.systems.sources import ParameterSource, preparations
 from protocols.systems.topology import Molecule
 
 __all__ = [
@@ -98,14 +98,14 @@ def check_liquid(substance: Substance, force_field: ParameterSource, settings: S
         raise InputError(
             f"substance: a box of {substance} has a net charge of {charge:+d} e; give ions that balance"
         )
-    box = _given_box(force_field, settings)
+    box = given_box(force_field, settings)
     if box is not None:
         in_order_of(box, substance, counts)
         check_cutoff(settings.cutoff, float(np.diag(box.vectors).min()), f"the box of {box.name}")
         return
     masses = [Molecule.from_smiles(component.smiles).mass for component in substance.components]
     total = sum(mass * count for mass, count in zip(masses, counts, strict=True))
-    settings.check_box(total, _packing_density(substance, settings))
+    settings.check_box(total, density_of_box(substance, force_field, settings))
 
 
 def _check_isomers(smiles: Sequence[str], force_field: ParameterSource) -> None:
@@ -117,23 +117,6 @@ def _check_isomers(smiles: Sequence[str], force_field: ParameterSource) -> None:
                 f"substance: {first} and {second} have the same atoms and bonds, by which {force_field} "
                 "finds its parameters; give one of these isomers in a box"
             )
-
-
-def _given_box(force_field: ParameterSource, settings: SimulationSettings) -> GivenBox | None:
-    """Return the box that comes with the settings or with the force field, None where one is packed."""
-    given = settings.initial_coordinates
-    return read_box(given) if given is not None else force_field.given_box()
-
-
-def _packing_density(substance: Substance, settings: SimulationSettings) -> Quantity:
-    """Return the density at which a box has the volume that its components have by themselves."""
-    counts = substance.counts(settings.number_of_molecules)
-    masses, volumes = [], []
-    for component, count in zip(substance.components, counts, strict=True):
-        own = settings.initial_densities.get(component.smiles, settings.initial_density)
-        masses.append(Molecule.from_smiles(component.smiles).mass * count)
-        volumes.append(masses[-1] / float(own.to("g/mL").magnitude))
-    return quantity(f"{sum(masses) / sum(volumes):.6g} g/mL")
 
 
 @lru_cache(maxsize=1000)
@@ -157,7 +140,7 @@ def packed_liquid(
     number: int, substance: Substance, force_field: ParameterSource, settings: SimulationSettings
 ) -> BuildCoordinatesPackmol | TakeCoordinates:
     """Return the protocol that packs the box of one replica, by its number from 0, or takes a given one."""
-    if _given_box(force_field, settings) is not None:
+    if given_box(force_field, settings) is not None:
         given = settings.initial_coordinates
         return TakeCoordinates(
             substance=substance,
@@ -168,7 +151,7 @@ def packed_liquid(
     return BuildCoordinatesPackmol(
         substance=substance,
         number_of_molecules=settings.number_of_molecules,
-        density=_packing_density(substance, settings),
+        density=density_of_box(substance, force_field, settings),
         seed=derived_seed(settings.seed, "packing", _name(substance), number),
     )
 

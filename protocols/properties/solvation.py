@@ -18,6 +18,7 @@ from protocols.lambdas import AlchemicalState
 from protocols.properties.alchemical import liquid_windows, vacuum_windows
 from protocols.properties.averages import tables
 from protocols.properties.base import Property, PropertyWorkflow, Replicas
+from protocols.properties.boxes import check_density_is_given
 from protocols.quantities import quantity
 from protocols.settings import InteractionSettings, SimulationSettings
 from protocols.substance import Component, net_charge
@@ -41,7 +42,7 @@ class SolvationFreeEnergy(Property):
     core, each window simulated by itself, and what lies between is found with MBAR: M. R. Shirts and J. D.
     Chodera, J. Chem. Phys. 129, 124105 (2008). Since charges vanish within the solute too, the same is done
     in vacuum and subtracted, unless no two charges of the solute interact, when it is zero. Without a
-    pressure the volume is that of the initial density.
+    pressure the volume is that of the initial density, which must be given.
 
     Parameters
     ----------
@@ -60,6 +61,7 @@ class SolvationFreeEnergy(Property):
     ) -> PropertyWorkflow:
         """Return the free energy from windows of the solution, less that from windows of the solute alone."""
         solute = self._solute().smiles
+        check_density_is_given(self.substance, self.state, force_field, settings)
         force_field.check_covers(solute)
         charged, alone = _charges(solute, force_field, settings.interactions)
         load_alchemy()

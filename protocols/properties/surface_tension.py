@@ -11,6 +11,7 @@ from protocols.dynamics.simulation import OpenMMSimulation
 from protocols.dynamics.slab import BuildSlab, OpenMMSlabSimulation
 from protocols.properties.averages import applied_pressure, tables
 from protocols.properties.base import Property, PropertyWorkflow
+from protocols.properties.boxes import check_box_shape
 from protocols.properties.liquid import equilibrated_liquids, production
 from protocols.randomness import derived_seed
 from protocols.settings import SimulationSettings
@@ -53,6 +54,7 @@ class SurfaceTension(Property):
     ) -> PropertyWorkflow:
         """Return the average over slabs, each from an equilibrated liquid of its own."""
         applied_pressure(self)
+        check_box_shape(type(self).__name__, force_field, settings)
         counts = self.first_rounds(settings) if rounds is None else rounds
         own = self.settings_for(settings).model_copy(update={"seed": derived_seed(settings.seed, "slab")})
         # The liquid of a density of as many molecules, which needs neither the time nor the frames of a slab.

@@ -12,6 +12,7 @@ from protocols.dynamics.transport import OpenMMTransportSimulation
 from protocols.errors import InputError
 from protocols.properties.averages import tables
 from protocols.properties.base import Property
+from protocols.properties.boxes import check_box_shape, check_density_is_given, density_of_box
 from protocols.properties.liquid import check_liquid, equilibrated_liquid, liquid_replicas, packed_liquid
 from protocols.quantities import describe_quantity
 from protocols.randomness import derived_seed
@@ -53,12 +54,14 @@ def transport_segments(
     force_field: ParameterSource,
     settings: SimulationSettings,
     rounds: Sequence[int] | None = None,
+    *,
+    cubic: bool = False,
 ) -> Segments:
     """Return the segments of a property's state, which are the same for all properties of it.
 
     With a pressure, the box has the mean density of the liquid at that pressure, from the first production
     runs of those replicas that a `Density` begins with; more replicas and rounds leave it as it is. Without a
-    pressure it has the settings' initial_density.
+    pressure it keeps the density of packing, or of the box that is given.
 
     Parameters
     ----------
@@ -68,11 +71,14 @@ def transport_segments(
         Of the simulations.
     rounds
         How many times each replica runs the settings' segments; None runs each once.
+    cubic
+        Whether the property needs a cubic box, not only a rectangular one.
 
     Raises
     ------
     InputError
-        Hydrogens have more than their mass, or the force field or the box does not fit.
+        Hydrogens have more than their mass, there is neither a pressure nor a density, or the force field or
+        the box does not fit.
     """
     if settings.hydrogen_mass is not None:
         raise InputError(
@@ -80,6 +86,8 @@ def transport_segments(
             f"{type(item).__name__}; molecules must have their masses, give None and a "
             "timestep of 2 fs"
         )
+    check_density_is_given(item.substance, item.state, force_field, settings)
+    check_box_shape(type(item).__name__, force_field, settings, cubic=cubic)
     check_liquid(item.substance, force_field, settings)
     counts = (1,) * settings.least_replicas if rounds is None else tuple(rounds)
     starts = _equilibrated(item, force_field, settings, len(counts))
@@ -101,8 +109,9 @@ def _equilibrated(
 ) -> list[OpenMMSimulation]:
     """Return, for each replica, the simulation at constant volume whose end segments start from."""
     substance, state = item.substance, item.state
-    density: Any = settings.initial_density
+    density: Any
     if state.pressure is None:
+        density = density_of_box(substance, force_field, settings)
         liquids = [
             equilibrated_liquid(number, substance, state, force_field, settings) for number in range(replicas)
         ]

@@ -26,7 +26,7 @@ class ShearViscosity(Property):
     substance
         Pure or a mixture.
     state
-        With a pressure; without one, the liquid has the settings' initial_density.
+        With a pressure; without one, the liquid keeps the settings' initial_density, which must be given.
     target
         Standard error at which to stop, such as "5 %" or "0.05 mPa*s".
     """

@@ -87,6 +87,6 @@ def test_segments_of_constant_energy_have_settings_of_their_own(tmp_path):
 
 def test_at_constant_volume_there_is_no_density_to_find(tmp_path):
     item = SelfDiffusion(WATERS, ThermodynamicState(temperature="300 K"))
-    found = notes(item, tmp_path)
+    found = notes(item, tmp_path, initial_density="0.997 g/mL")
     assert len(found) == 4
     assert "barostat_interval" not in found[-1]
