@@ -82,6 +82,8 @@ class Convergence:
         """
         if self._property.target is None:
             return Verdict(True, outputs.status, outputs.reason)
+        if outputs.status is Status.unconverged:  # longer runs would not mend it
+            return Verdict(True, Status.unconverged, outputs.reason)
         if outputs.standard_error is None and outputs.status is Status.converged:  # known exactly
             return Verdict(True, Status.converged, outputs.reason)
         problem = self._problem(outputs)

@@ -145,10 +145,11 @@ def _with_mean_dipole_checked(
     """Return the estimate, as too short if a component of the mean dipole moment is clearly not 0."""
     means = [pooled_mean(component, minimum_discard) for component in dipole]
     off = max((abs(each.mean) / each.standard_error for each in means if each.standard_error), default=0.0)
-    if estimate.reason or off <= _LARGEST_MEAN_DIPOLE:
+    if off <= _LARGEST_MEAN_DIPOLE:
         return estimate
     reason = f"the mean dipole moment, 0 by symmetry, is off by {off:.1f} standard errors"
-    return replace(estimate, status=Status.too_short, reason=reason)
+    reasons = "; ".join(filter(None, (estimate.reason, reason)))
+    return replace(estimate, status=Status.too_short, reason=reasons)
 
 
 def _heat_capacity(system: Any, temperature: float) -> FunctionOfMoments:

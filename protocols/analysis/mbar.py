@@ -38,7 +38,8 @@ class FreeEnergyEstimate:
     Parameters
     ----------
     value, standard_error
-        In units of kT; None where states overlap so little that pymbar finds no error.
+        In units of kT; None where states overlap so little that pymbar finds no error, or where energies
+        differ by a constant.
     overlaps
         Of each state with the next: the chance that a sample of one is ascribed to the other.
     statistical_inefficiency
@@ -113,9 +114,11 @@ def free_energy_difference(
     if not reason:
         reason = why_too_short(min(effective), shortest, disagreement)
         status = Status.too_short if reason else status
+    if error == 0:
+        status, reason = Status.converged, "known exactly: the energies of states differ by a constant"
     return FreeEnergyEstimate(
         value=value,
-        standard_error=error if math.isfinite(error) else None,
+        standard_error=error if math.isfinite(error) and error > 0 else None,
         overlaps=overlaps,
         statistical_inefficiency=max(window.inefficiency for window in taken),
         n_effective=float(min(effective)),

@@ -71,6 +71,12 @@ def test_a_met_target_counts_only_with_enough_samples():
     assert verdicts[-1].reason == "30 of at least 50 effective samples"
 
 
+def test_what_longer_runs_do_not_mend_ends_at_once():
+    apart = outputs(0.1, Status.unconverged, "a and b overlap by 0.01 of at least 0.03")
+    verdict = Convergence(density("1 %"), Limits()).judge(apart, rounds=1, steps_after_next=200)
+    assert (verdict.finished, verdict.status, verdict.reason) == (True, Status.unconverged, apart.reason)
+
+
 def test_limits_end_it_with_the_reason():
     *_, last = judge_all("0.5 %", [0.02] * 3, Limits(rounds=3))
     assert (last.finished, last.status) == (True, Status.unconverged)

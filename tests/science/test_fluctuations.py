@@ -1,6 +1,7 @@
 """Response functions from fluctuations: where they are known exactly, and of a real liquid."""
 
 import math
+import re
 
 import numpy as np
 import openmm
@@ -170,6 +171,12 @@ def test_a_mean_dipole_that_is_not_zero_is_too_short(tmp_path):
     assert "the mean dipole moment, 0 by symmetry, is off by" in outputs.reason
     factor = 4 * math.pi * 138.93545764 / (3 * GAS_CONSTANT * TEMPERATURE * 10)  # of M^2 about 0
     assert outputs.value.magnitude == pytest.approx(1 + factor * (50 * 0.05**2 + 0.3**2), rel=0.03)
+
+
+def test_a_mean_dipole_that_is_not_zero_is_told_beside_other_reasons(tmp_path):
+    tables = [dipole_table(tmp_path, free_dipoles(1, mean=0.3)[:150])]
+    outputs = averaged("dielectric constant", tmp_path, tables, pairs(tmp_path, [(0.5, -0.5)] * 50))
+    assert re.match(r"\d+ of at least 200 effective samples; the mean dipole moment, 0 by", outputs.reason)
 
 
 def test_zero_dipoles_have_a_dielectric_constant_of_one(tmp_path):

@@ -38,6 +38,14 @@ def test_states_that_overlap_are_fine(rng):
     assert abs(found.value) < 3.5 * found.standard_error
 
 
+def test_states_that_differ_by_a_constant_have_no_error(rng):
+    energies = rng.normal(size=(100, 1)) ** 2 + [0.0, 2.5]
+    found = free_energy_difference([[energies], [energies]], ["a", "b"])
+    assert found.value == pytest.approx(-2.5)
+    assert (found.standard_error, found.status) == (None, Status.converged)
+    assert found.reason == "known exactly: the energies of states differ by a constant"
+
+
 def test_correlated_samples_count_less(rng):
     once = shifted(rng, [0, 1])
     repeated = [[np.repeat(energies, 3, axis=0) for energies in window] for window in once]

@@ -43,8 +43,9 @@ def windows_of(workflow, kind=OpenMMAlchemicalSimulation):
 
 
 def test_the_excess_chemical_potential_of_argon_goes_on_in_rounds(tmp_path, backend):
+    settings = SETTINGS.model_copy(update={"lambda_sterics": (1, 0.5, 0.25, 0)})  # that overlap
     [result] = estimate(
-        [IN_ITSELF], ARGON, backend, directory=tmp_path, settings=SETTINGS, limits=Limits(rounds=2)
+        [IN_ITSELF], ARGON, backend, directory=tmp_path, settings=settings, limits=Limits(rounds=2)
     )
     assert result.status is Status.unconverged
     assert "the limit of 2 rounds is reached" in result.reason
@@ -54,13 +55,13 @@ def test_the_excess_chemical_potential_of_argon_goes_on_in_rounds(tmp_path, back
     assert str(result).startswith("SolvationFreeEnergy of [Ar] in [Ar] at 100 K, 20 bar: ")
     assert result.protocol.startswith("AlchemicalFreeEnergy-")
 
-    workflow = IN_ITSELF.workflow(ARGON, SETTINGS, (2, 2))
-    assert workflow.number_of_liquids == 3
+    workflow = IN_ITSELF.workflow(ARGON, settings, (2, 2))
+    assert workflow.number_of_liquids == 4
     for number, liquid in enumerate(workflow.liquids):
         for replica in liquid:
             assert {run.window for run in replica} == {number}
             times, energies = read_energies([tmp_path / r.label / "observables.csv" for r in replica])
-            assert energies.shape == (40, 3)
+            assert energies.shape == (40, 4)
             assert times[-1] == pytest.approx(4.0)
             assert not list((tmp_path / replica[0].label).glob("*.dcd"))
 
