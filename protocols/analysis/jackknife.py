@@ -102,13 +102,23 @@ def pooled_function(
     # A variance alone would not tell replicas that differ in their means, which make it large in both.
     scatter, *disagreements = scatter_of_replicas(pseudo_values, error**2 * blocks.number)
     disagreements += [scatter_of_replicas(series, variance_within(series))[1] for series in singles]
-    error *= standard_error_factor(blocks.number - 1)
+    error *= standard_error_factor(blocks.number - 1) * _skewness_factor(frames / g)
     if max(disagreements) > DISAGREEMENT:
         error = max(error, scatter)
     shortest = min(map(len, kept)) / g
     reason = why_too_short(frames / g, shortest, max(disagreements), _ENOUGH_SAMPLES)
     status = Status.too_short if reason else Status.converged
     return SeriesEstimate(blocks.value(function, centre), error, g, frames / g, discarded, status, reason)
+
+
+def _skewness_factor(n_effective: float) -> float:
+    """Return by how much the error of a variance is widened, since one that comes out low has a low error.
+
+    The logarithm of a variance is nearly symmetric, and its standard error about 1 / sqrt(n); the upper end
+    of its interval is taken as that of both sides.
+    """
+    end = 1.96 / math.sqrt(n_effective)
+    return math.expm1(end) / end
 
 
 def _inefficiency(replicas: Sequence[_Array]) -> float:
