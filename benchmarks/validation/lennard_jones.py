@@ -50,6 +50,7 @@ NIST_SAT = "NIST Standard Reference Simulation Website, SAT-TMMC with long-range
 THOL = "equation of state of Thol et al., J. Phys. Chem. Ref. Data 45, 023101 (2016), by teqp 0.23"
 TRIPLE_POINT = "Ferrario et al., Phys. Rev. A 44, 6936 (1991), 2048 atoms"
 JANECEK = "0.74 to 0.77, Trokhymchuk and Alejandre (1999), Janecek (2006), as recalled"
+VRABEC = "correlation of Vrabec, Kedia, Fuchs and Hasse, Mol. Phys. 104, 1509 (2006)"
 BY_DEFINITION = "zero by definition"
 MONTE_CARLO = "the same model by monte_carlo.c"
 
@@ -230,6 +231,30 @@ def _surface() -> Group:
     return Group("lennard-jones-surface", rows, OpenMMForceField("argon.xml"), settings)
 
 
+def _shifted_surface() -> Group:
+    """Return the surface of the potential truncated at 2.5 sigma and shifted; 2 % are the correlation's."""
+    tension = 2.08 * (1 - 0.85 / 1.0779) ** 1.21
+    state = ThermodynamicState(
+        temperature=f"{0.85 * EPSILON_K} K", pressure=f"{0.03 * _BAR_OF_REDUCED_PRESSURE} bar"
+    )
+    rows = (
+        Row("shifted Lennard-Jones: surface tension, T* 0.85", SurfaceTension(Substance.pure("[Ar]"), state),
+            tension, 0.02 * tension, VRABEC, convert=lambda value: value / _TENSION),
+    )  # fmt: skip
+    settings = LENNARD_JONES | {
+        "number_of_molecules": 1000,
+        "initial_density": "1.15 g/mL",
+        "cutoff": f"{2.5 * SIGMA_NM} nm",
+        "switching_distance": None,
+        "long_range_correction": False,
+        "output_interval": "0.2 ps",
+        "segment_time": "50 ps",
+        "production_time": "2 ns",
+    }
+    force_field = OpenMMForceField(str(_HERE / "lennard_jones_shifted.xml"))
+    return Group("lennard-jones-shifted-surface", rows, force_field, settings)
+
+
 LENNARD_JONES_GROUPS = (
     _saturated(0.85, 0.0076357, (0.77681, 0.00005), 6.358, (5.480, 0.6039, 0.12867)),
     _saturated(1.0, 0.024950, (0.70094, 0.00006), 5.860, (6.070, 0.8153, 0.24325)),
@@ -239,6 +264,7 @@ LENNARD_JONES_GROUPS = (
     _viscosity(),
     _excess_chemical_potential(),
     _surface(),
+    _shifted_surface(),
     _mixing(
         "twins",
         "argon under two names",

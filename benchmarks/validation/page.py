@@ -31,15 +31,16 @@ def page(text: str) -> str:
 def _section(name: str, record: dict[str, Any]) -> str:
     rows = [row for group in record.values() for row in group["rows"]]
     judged = [row["z"] for row in rows if row["status"] == "converged"]
-    rms = math.sqrt(sum(z * z for z in judged) / len(judged))
-    beyond = sum(abs(z) > 3 for z in judged)
+    every = [row["z"] for row in rows]
+    beyond = sum(abs(z) > 3 for z in every)
     dates = sorted({group["date"] for group in record.values()})
     minutes = sum(group["minutes"] for group in record.values())
     lines = [
         f"### {name.replace('-', ' ').capitalize()}",
         "",
-        f"{' to '.join(dict.fromkeys((dates[0], dates[-1])))}, {minutes:.0f} minutes. Root mean square of z:"
-        f" {rms:.2f} over {len(judged)} rows, {beyond} beyond 3. Settings, versions and digits:"
+        f"{' to '.join(dict.fromkeys((dates[0], dates[-1])))}, {minutes / 60:.1f} hours of simulation on one"
+        f" core. Root mean square of z: {_rms(judged):.2f} over the {len(judged)} rows that ran long"
+        f" enough, {_rms(every):.2f} over all {len(every)}; {beyond} beyond 3. Settings, versions and digits:"
         f" [{name}.json](validation/{name}.json).",
         "",
         "| | unit | published | other codes | ours | z | source |",
@@ -47,6 +48,10 @@ def _section(name: str, record: dict[str, Any]) -> str:
         *(_line(row) for row in rows),
     ]
     return "\n".join(lines)
+
+
+def _rms(values: list[float]) -> float:
+    return math.sqrt(sum(value * value for value in values) / len(values))
 
 
 def _line(row: dict[str, Any]) -> str:

@@ -78,6 +78,12 @@ def _record(row: Row, result: PropertyResult) -> dict[str, Any]:
     }
 
 
+def _seconds(directory: Path) -> float:
+    """Return the wall-clock time that all simulations of a run took, also of earlier tries."""
+    segments = directory.glob("*/segments/*/segment.json")
+    return sum(float(json.loads(file.read_text(encoding="utf-8"))["seconds"]) for file in segments)
+
+
 def _keep(path: Path, name: str, entry: dict[str, Any]) -> None:
     """Put a group's entry into the file of all groups of one seed."""
     kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
@@ -110,7 +116,7 @@ def main() -> None:
             rows = compute(GROUPS[name], backend, home, arguments.seed, arguments.scale)
         entry = {
             "date": began.date().isoformat(),
-            "minutes": round((datetime.now(UTC) - began).total_seconds() / 60, 1),
+            "minutes": round(_seconds(home) / 60, 1),
             "settings": GROUPS[name].settings,
             "scale": arguments.scale,
             "openmm": metadata.version("openmm"),
