@@ -1,8 +1,8 @@
 """How often 95 % intervals hold the truth, through detection, pooling and the stopping rule.
 
 Run as ``python benchmarks/coverage.py PART... [--runs 2000] [--json FILE]`` with parts `mean`, `variance`,
-`stopping` and `gas`, some 20 minutes of one core in all; each adds its rows to the file. ``--table`` prints
-what the file has, ``--plot SVG`` draws it, with matplotlib.
+`segments`, `stopping` and `gas`, some 20 minutes of one core in all; each adds its rows to the file.
+``--table`` prints what the file has, ``--plot SVG`` draws it, with matplotlib.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from protocols import (
     ThermodynamicState,
     execute_in,
 )
+from protocols.analysis.independent import independent_mean
 from protocols.analysis.jackknife import pooled_function
 from protocols.analysis.statistics import SeriesEstimate, pooled_mean
 from protocols.convergence import Convergence
@@ -101,6 +102,19 @@ def variance(replicas: Sequence[Array]) -> SeriesEstimate:
     """Estimate a variance as properties from fluctuations do."""
     series = [one[:, np.newaxis] for one in replicas]
     return pooled_function(series, [(0, 0)], lambda _mean, covariance: float(covariance[0, 0]))
+
+
+def segments(runs: int) -> Iterable[Row]:
+    """Estimate from the values of segments that resemble those before them, as diffusion and viscosity do."""
+    for resemblance, length, replicas in product((0.0, 0.3, 0.5, 0.8), (10, 20, 100), (2,)):
+        rng = np.random.default_rng([round(10 * resemblance), length])
+        tau = -1 / np.log(resemblance) if resemblance else 1e-3
+        estimates = []
+        for _ in range(runs):
+            made = independent_mean(list(first_order(rng, replicas, length, tau)))
+            estimates.append((made.mean, made.standard_error, made.status is Status.converged))
+        about = {"part": "segments", "resemblance": resemblance, "length": length, "replicas": replicas}
+        yield about | summary(estimates, 0.0)
 
 
 def stopping(runs: int) -> Iterable[Row]:
@@ -216,6 +230,8 @@ def table(rows: Sequence[Row]) -> str:
     for row in rows:
         if row["part"] == "stopping":
             lines.append(f"| {row['round']} | {row['length']} | {text(row)} |")
+        elif row["part"] == "segments":
+            lines.append(f"| {row['resemblance']:g} | {row['replicas']} x {row['length']} | {text(row)} |")
         elif row["part"] == "gas":
             lines.append(f"| {row['quantity']} | {row['length']} | {text(row)} |")
     return "\n".join(lines)
@@ -267,7 +283,7 @@ def draw(rows: Sequence[Row], file: Path) -> None:
 def main() -> None:
     """Run the parts that are asked for, and draw."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=["mean", "variance", "stopping", "gas", []])
+    parser.add_argument("parts", nargs="*", choices=["mean", "variance", "segments", "stopping", "gas", []])
     parser.add_argument("--runs", type=int, default=2000)
     parser.add_argument("--gases", type=int, default=300)
     parser.add_argument("--json", type=Path, default=Path("coverage.json"))
@@ -282,6 +298,7 @@ def main() -> None:
     todo: dict[str, Callable[[], Iterable[Row]]] = {
         "mean": lambda: of_series("mean", arguments.runs, pooled_mean, cells),
         "variance": lambda: of_series("variance", arguments.runs, variance, of_variance),
+        "segments": lambda: segments(arguments.runs),
         "stopping": lambda: stopping(arguments.runs),
         "gas": lambda: gas(arguments.gases),
     }
