@@ -44,6 +44,21 @@ def test_the_standard_errors_of_a_variance_and_of_a_covariance_ratio_are_their_s
         assert np.mean([estimate.status is Status.converged for estimate in estimates]) >= 0.8
 
 
+def test_the_jackknife_of_blocks_agrees_with_their_bootstrap():
+    rng = np.random.default_rng(6)
+    first = ar1(rng, 2, 4000, tau=5)
+    second = 0.6 * first + 0.8 * ar1(rng, 2, 4000, tau=5)
+    replicas, centre = list(np.stack([first, second], axis=2)), np.array([10.0, 0.0])
+    blocks = Blocks.of(replicas, 50)
+    error, _ = blocks.jackknife(covariance_ratio, centre)
+    values = []
+    for _ in range(2000):
+        drawn = rng.integers(blocks.number, size=blocks.number)
+        parts = (each[drawn] for each in (blocks.counts, blocks.first, blocks.second, blocks.replicas))
+        values.append(Blocks(*parts).value(covariance_ratio, centre))
+    assert error == pytest.approx(np.std(values), rel=0.08)
+
+
 def test_the_variance_is_that_about_the_mean_of_all_replicas():
     rng = np.random.default_rng(2)
     replicas = [rng.normal(mean, 1.0, (2000, 1)) for mean in (-2.0, 2.0)]
