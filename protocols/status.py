@@ -15,7 +15,13 @@ from typing import Any
 from protocols.errors import InputError
 from protocols.progress import read_progress
 from protocols.running.holder import Holder
-from protocols.running.locking import LOCK_NAME, PROVENANCE_NAME, has_beaten, holder_of, seconds_since_beat
+from protocols.running.locking import (
+    LOCK_NAME,
+    PROVENANCE_NAME,
+    holder_of,
+    seconds_since_beat,
+    still_holds,
+)
 from protocols.running.run import CALCULATION_NAME, ESTIMATES_NAME, INDEX_NAME
 from protocols.running.storage import ERROR_NAME, RESULT_NAME
 
@@ -157,7 +163,7 @@ def run_status(directory: Path | str) -> RunStatus:
     except OSError as error:
         raise InputError(f"directory: {str(home)!r} holds no run: {error.strerror} ({INDEX_NAME})") from None
     holder = holder_of(home)  # before the estimates, which a run writes before it lets go
-    lives = holder is not None and _lives(home, holder)
+    lives = holder is not None and still_holds(home, holder)
     remote = holder is not None and not holder.is_local
     return RunStatus(
         directory=home,
@@ -200,7 +206,7 @@ def _protocol(run: Path, entry: dict[str, Any]) -> ProtocolStatus:
     if (home / RESULT_NAME).exists():
         return ProtocolStatus(**known, state=ProtocolState.finished, **_history(home))
     holder = holder_of(home)
-    if holder is not None and _lives(home, holder):
+    if holder is not None and still_holds(home, holder):
         known |= {"worker": str(holder), "seconds": _age(home)}
         progress = read_progress(home)
         if progress is not None:
@@ -220,11 +226,6 @@ def _history(home: Path) -> dict[str, Any]:
         return {"worker": str(Holder.of(record)), "seconds": _seconds(record["started"], record["finished"])}
     except (ValueError, KeyError, TypeError):
         return {}
-
-
-def _lives(home: Path, holder: Holder) -> bool:
-    """Tell whether a lock's holder still works, as far as can be told without waiting."""
-    return holder.is_alive if holder.is_local else has_beaten(home)
 
 
 def _age(home: Path) -> float | None:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from protocols.progress.forecast import Pace, share_reached
 from protocols.quantities import with_error
-from protocols.running.locking import LOCK_NAME
+from protocols.running.locking import has_beaten, holder_of, still_holds
 from protocols.running.pace import PROGRESS_NAME
 from protocols.running.run import GraphRun
 
@@ -138,9 +138,7 @@ class Watcher:
     def look(self) -> Snapshot:
         """Return where the run stands now."""
         summaries = self._summaries()
-        working = [
-            protocol for protocol in self._run.ready() if (self._run.home(protocol) / LOCK_NAME).exists()
-        ]
+        working = [protocol for protocol in self._run.ready() if _is_worked_in(self._run.home(protocol))]
         simulations = {protocol.identity: read_progress(self._run.home(protocol)) for protocol in working}
         known = {identity: item for identity, item in simulations.items() if item is not None}
         fractions = {identity: item.fraction for identity, item in known.items()}
@@ -155,6 +153,12 @@ class Watcher:
             seconds_left=self._pace.seconds_left(self._run.unfinished(), fractions, summaries),
             others=tuple(dict.fromkeys(others)),
         )
+
+
+def _is_worked_in(directory: Path) -> bool:
+    """Tell whether a worker holds it: workers of a run that was killed leave their locks."""
+    holder = holder_of(directory)
+    return has_beaten(directory) if holder is None else still_holds(directory, holder)
 
 
 def _standing(summary: dict[str, Any]) -> Standing:

@@ -32,6 +32,7 @@ __all__ = [
     "holder_of",
     "is_locked",
     "seconds_since_beat",
+    "still_holds",
 ]
 
 LOCK_NAME = "lock.json"
@@ -227,6 +228,11 @@ def has_beaten(directory: Path) -> bool:
     """Tell whether a holder's heartbeat is recent, if clocks agree: good for a look, not for a lock."""
     age = seconds_since_beat(directory)
     return age is not None and age < STALE_AFTER_S
+
+
+def still_holds(directory: Path, holder: Holder) -> bool:
+    """Tell whether a lock's holder still works, as far as can be told without waiting."""
+    return holder.is_alive if holder.is_local else has_beaten(directory)
 
 
 def is_locked(directory: Path) -> bool:

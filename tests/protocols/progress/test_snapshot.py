@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from concurrent.futures import Future
 from types import SimpleNamespace
 
@@ -85,6 +87,27 @@ def test_it_counts_what_is_done_and_busy_and_reads_how_far_simulations_are(run, 
     assert seen.simulations == ((second.label, 0.25, 43.21, 0.4),)
     assert seen.ns_per_day == 43.21
     assert seen.others == ()
+
+
+_WORKER = """
+import sys, time
+from pathlib import Path
+from protocols.running.locking import DirectoryLock
+with DirectoryLock(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_worker_that_was_killed_is_not_busy(run, chain):
+    run.home(chain[0]).mkdir(exist_ok=True)
+    command = [sys.executable, "-c", _WORKER, str(run.home(chain[0]))]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as worker:
+        assert worker.stdout.readline() == "held\n"
+        assert looked(run).busy == 1
+        worker.kill()
+    assert (run.home(chain[0]) / LOCK_NAME).exists()
+    assert looked(run).busy == 0
 
 
 def test_it_tells_each_property_beside_its_target(run):
