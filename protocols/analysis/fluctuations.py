@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
@@ -16,7 +16,7 @@ from pydantic import Field
 
 from protocols.analysis.jackknife import FunctionOfMoments, pooled_function
 from protocols.analysis.observables import AverageObservable, ObservablesFiles, read_replicas
-from protocols.analysis.statistics import MINIMUM_DISCARD, SeriesEstimate, Status, pooled_mean
+from protocols.analysis.statistics import MINIMUM_DISCARD, SeriesEstimate, Status, flagged, pooled_mean
 from protocols.constants import BAR_NM3, COULOMB_CONSTANT, GAS_CONSTANT
 from protocols.errors import InputError
 from protocols.graphs.protocol import Protocol
@@ -147,9 +147,7 @@ def _with_mean_dipole_checked(
     off = max((abs(each.mean) / each.standard_error for each in means if each.standard_error), default=0.0)
     if off <= _LARGEST_MEAN_DIPOLE:
         return estimate
-    reason = f"the mean dipole moment, 0 by symmetry, is off by {off:.1f} standard errors"
-    reasons = "; ".join(filter(None, (estimate.reason, reason)))
-    return replace(estimate, status=Status.too_short, reason=reasons)
+    return flagged(estimate, f"the mean dipole moment, 0 by symmetry, is off by {off:.1f} standard errors")
 
 
 def _heat_capacity(system: Any, temperature: float) -> FunctionOfMoments:

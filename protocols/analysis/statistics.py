@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -18,6 +18,7 @@ __all__ = [
     "SeriesEstimate",
     "Status",
     "check_replicas",
+    "flagged",
     "pooled_mean",
     "scatter_of_replicas",
     "variance_within",
@@ -108,6 +109,14 @@ def pooled_mean(
         error = max(error, scatter)
     status = Status.too_short if reason else Status.converged
     return SeriesEstimate(mean, error, g, frames / g, discarded, status, reason)
+
+
+def flagged(estimate: SeriesEstimate, reason: str) -> SeriesEstimate:
+    """Return the estimate, as too short if there is a reason, which is told beside its own."""
+    if not reason:
+        return estimate
+    reasons = "; ".join(filter(None, (estimate.reason, reason)))
+    return replace(estimate, status=Status.too_short, reason=reasons)
 
 
 def check_replicas(replicas: Sequence[NDArray[np.float64]]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
@@ -16,7 +15,7 @@ from protocols.analysis.autocorrelation import standard_error_factor
 from protocols.analysis.correlations import CUTOFF, autocorrelation, running_integral, shear_components
 from protocols.analysis.independent import independent_mean
 from protocols.analysis.observables import ObservablesFiles, read_observable
-from protocols.analysis.statistics import SeriesEstimate, Status
+from protocols.analysis.statistics import SeriesEstimate, Status, flagged
 from protocols.constants import BAR_NM3, GAS_CONSTANT
 from protocols.dynamics.displacements import FIT_WINDOW, einstein_diffusion
 from protocols.errors import InputError
@@ -105,7 +104,7 @@ class AverageViscosity(Protocol):
                 for each in tensors
             ]
             replicas.append(_MPA_S * BAR_NM3 / kt * sizes[:, np.newaxis] * np.stack(integrals))
-        estimate = _flag(
+        estimate = flagged(
             independent_mean([curves[:, -1] for curves in replicas]), _why_still_changing(replicas)
         )
         file = directory / "integral.csv"
@@ -175,8 +174,8 @@ class AverageDiffusion(Protocol):
         in_box = independent_mean(values)
         correction = yeh_hummer_correction(self.temperature, self.viscosity, volume ** (1 / 3))
         weak = self.viscosity_status is not Status.converged
-        estimate = _flag(in_box, self._why_short(lags, replicas, volume))
-        estimate = _flag(estimate, f"viscosity: {self.viscosity_reason}" if weak else "")
+        estimate = flagged(in_box, self._why_short(lags, replicas, volume))
+        estimate = flagged(estimate, f"viscosity: {self.viscosity_reason}" if weak else "")
         file = directory / "displacement.csv"
         _write_curve(file, "mean squared displacement", "nm^2", lags, replicas)
         return self.Outputs(
@@ -237,14 +236,6 @@ def _per_segment(segments_files: ObservablesFiles, name: str) -> list[_Array]:
     """Return a column of the tables of segments, one series a replica."""
     replicas = [files if isinstance(files, tuple) else (files,) for files in segments_files]
     return [np.concatenate([read_observable(file, name)[0] for file in files]) for files in replicas]
-
-
-def _flag(estimate: SeriesEstimate, reason: str) -> SeriesEstimate:
-    """Return the estimate, as too short if there is a reason."""
-    if not reason:
-        return estimate
-    reasons = "; ".join(filter(None, (estimate.reason, reason)))
-    return replace(estimate, status=Status.too_short, reason=reasons)
 
 
 def _why_still_changing(replicas: Sequence[_Array]) -> str:
