@@ -6,14 +6,14 @@ import numpy as np
 
 from protocols.errors import InputError
 from protocols.quantities import Quantity, quantity
-from protocols.settings import SimulationSettings, density_of
+from protocols.settings import SimulationSettings
 from protocols.state import ThermodynamicState
 from protocols.substance import Substance
-from protocols.systems.given import read_box
+from protocols.systems.given import density_in, read_box
 from protocols.systems.sources import GivenBox, ParameterSource
 from protocols.systems.topology import Molecule
 
-__all__ = ["check_box_shape", "check_density_is_given", "density_of_box", "given_box"]
+__all__ = ["check_box_shape", "check_density_is_given", "density_of_box", "given_box", "packing_density"]
 
 _EQUAL = 1e-3  # of an edge
 
@@ -27,18 +27,20 @@ def given_box(force_field: ParameterSource, settings: SimulationSettings) -> Giv
 def density_of_box(
     substance: Substance, force_field: ParameterSource, settings: SimulationSettings
 ) -> Quantity:
-    """Return the density that a box starts with: its own, or that at which its components are packed.
+    """Return the density that a box starts with: its own, or that at which its components are packed."""
+    if (box := given_box(force_field, settings)) is None:
+        return packing_density(substance, settings)
+    return density_in(box, substance, substance.counts(settings.number_of_molecules))
 
-    A mixture is packed at the volume that its components have by themselves.
-    """
+
+def packing_density(substance: Substance, settings: SimulationSettings) -> Quantity:
+    """Return the density at which a box has the volume that its components have by themselves."""
     counts = substance.counts(settings.number_of_molecules)
     masses, volumes = [], []
     for component, count in zip(substance.components, counts, strict=True):
         own = settings.initial_densities.get(component.smiles, settings.initial_density)
         masses.append(Molecule.from_smiles(component.smiles).mass * count)
         volumes.append(masses[-1] / float(own.to("g/mL").magnitude))
-    if (box := given_box(force_field, settings)) is not None:
-        return density_of(sum(masses), abs(float(np.linalg.det(box.vectors))))
     return quantity(f"{sum(masses) / sum(volumes):.6g} g/mL")
 
 

@@ -14,7 +14,7 @@ from protocols.errors import InputError
 from protocols.graphs.protocol import inputs_of
 from protocols.identity import digest
 from protocols.model import Model
-from protocols.properties.boxes import density_of_box, given_box
+from protocols.properties.boxes import given_box, packing_density
 from protocols.randomness import derived_seed
 from protocols.settings import SimulationSettings, check_cutoff
 from protocols.state import ThermodynamicState
@@ -105,7 +105,7 @@ def check_liquid(substance: Substance, force_field: ParameterSource, settings: S
         return
     masses = [Molecule.from_smiles(component.smiles).mass for component in substance.components]
     total = sum(mass * count for mass, count in zip(masses, counts, strict=True))
-    settings.check_box(total, density_of_box(substance, force_field, settings))
+    settings.check_box(total, packing_density(substance, settings))
 
 
 def _check_isomers(smiles: Sequence[str], force_field: ParameterSource) -> None:
@@ -151,7 +151,7 @@ def packed_liquid(
     return BuildCoordinatesPackmol(
         substance=substance,
         number_of_molecules=settings.number_of_molecules,
-        density=density_of_box(substance, force_field, settings),
+        density=packing_density(substance, settings),
         seed=derived_seed(settings.seed, "packing", _name(substance), number),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,7 +22,7 @@ from protocols.systems.sources import GivenBox, ParameterSource
 from protocols.systems.topology import Molecule
 from workflow_backends.resources import ComputeResources
 
-__all__ = ["TakeCoordinates", "in_order_of", "read_box"]
+__all__ = ["TakeCoordinates", "density_in", "in_order_of", "read_box"]
 
 
 class TakeCoordinates(Protocol):
@@ -88,7 +89,7 @@ class TakeCoordinates(Protocol):
         with file.open("w", encoding="utf-8") as stream:
             app.PDBxFile.writeFile(topology, positions * nanometer, stream)
         return self.Outputs(
-            coordinates_file=file, density=_density(self.substance, counts, box), counts=counts
+            coordinates_file=file, density=density_in(box, self.substance, counts), counts=counts
         )
 
 
@@ -172,7 +173,8 @@ def _reordered(box: GivenBox, molecules: list[tuple[int, ...]]) -> tuple[Any, ND
     return topology, box.positions[[index for molecule in molecules for index in molecule]]
 
 
-def _density(substance: Substance, counts: tuple[int, ...], box: GivenBox) -> Quantity:
+def density_in(box: GivenBox, substance: Substance, counts: Sequence[int]) -> Quantity:
+    """Return the density of these molecules in the box."""
     masses = [Molecule.from_smiles(component.smiles).mass for component in substance.components]
     mass = sum(each * count for each, count in zip(masses, counts, strict=True))
     return density_of(mass, float(np.linalg.det(box.vectors)))
