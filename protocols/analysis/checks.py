@@ -126,17 +126,17 @@ def _all(checks: Callable[[SimulatedLiquid], Iterator[Check]], liquid: Simulated
 
 
 def _checks(liquid: SimulatedLiquid) -> Iterator[Check]:
-    kelvin = _kelvin(liquid)
+    kelvin, system = _kelvin(liquid), _system(liquid)
     yield from _set_and_found(liquid, "temperature", kelvin, "K", _FAR_KELVIN_RELATIVE * kelvin)
     if liquid.state.pressure is not None:
         bar = float(liquid.state.pressure.to("bar").magnitude)
         yield from _set_and_found(liquid, "pressure", bar, "bar", _FAR_BAR)
-        yield _density(liquid, bar)
-    yield from _structure(liquid)
+        yield _density(liquid, _ideal_density(system, kelvin, bar))
+    yield from _structure(liquid, system)
 
 
 def _checks_of_segments(liquid: SimulatedLiquid) -> Iterator[Check]:
-    kelvin = _kelvin(liquid)
+    kelvin, system = _kelvin(liquid), _system(liquid)
     replicas = [
         np.concatenate([read_observable(table, "temperature")[0] for table in replica.tables])
         for replica in liquid.replicas
@@ -145,14 +145,14 @@ def _checks_of_segments(liquid: SimulatedLiquid) -> Iterator[Check]:
     yield from _compared("temperature", independent_mean(replicas), kelvin, "K", tolerance)
     # A segment's kinetic energy differs from the mean of all by no more than a frame's at constant
     # temperature does: the heat capacity is at least that of the kinetic energy.
-    natural = kelvin * math.sqrt(2 / free_degrees(_system(liquid)))
+    natural = kelvin * math.sqrt(2 / free_degrees(system))
     lowest, highest = (float(edge(np.concatenate(replicas))) for edge in (np.min, np.max))
     passed = max(kelvin - lowest, highest - kelvin) <= max(tolerance, _FAR * natural)
     text = (
         f"{lowest:.4g} to {highest:.4g} K in single ones, where {kelvin:.4g} K +/- {natural:.2g} K is natural"
     )
     yield Check("temperatures", passed, text if passed else f"{text}: too far apart")
-    yield from _structure(liquid)
+    yield from _structure(liquid, system)
 
 
 def _kelvin(liquid: SimulatedLiquid) -> float:
@@ -190,13 +190,12 @@ def _compared(
     yield Check(name, passed, text if passed else f"{text}, which is too far off")
 
 
-def _density(liquid: SimulatedLiquid, bar: float) -> Check:
-    """Look for a phase change: a gas, or a volume half as large again as that of another time."""
+def _density(liquid: SimulatedLiquid, gas: float) -> Check:
+    """Look for a phase change: as thin as a gas, or a volume half as large again as that of another time."""
     quarters = np.array(
         [[part.mean() for part in np.array_split(s, 4) if len(part)] for s in _series(liquid, "density")]
     )
     least, most, last = quarters.min(), quarters.max(), quarters[:, -1].min()
-    gas = _ideal_density(liquid, bar)
     if gas < _DILUTE and last < _GAS * gas:
         return Check(
             "phase", False, f"it boiled: {last:.3g} g/mL at the end, an ideal gas has {gas:.3g} g/mL"
@@ -208,15 +207,13 @@ def _density(liquid: SimulatedLiquid, bar: float) -> Check:
     return Check("phase", True, f"a density of {least:.3g} to {most:.3g} g/mL in quarters of production")
 
 
-def _ideal_density(liquid: SimulatedLiquid, bar: float) -> float:
+def _ideal_density(system: Any, kelvin: float, bar: float) -> float:
     """Return the density in g/mL that these molecules would have as an ideal gas."""
-    system = _system(liquid)
     mass = float(masses(system).sum()) / len(molecules(system))
-    return mass * bar * BAR_NM3 / (GAS_CONSTANT * _kelvin(liquid) * CM3_PER_MOLE_AND_NM3)
+    return mass * bar * BAR_NM3 / (GAS_CONSTANT * kelvin * CM3_PER_MOLE_AND_NM3)
 
 
-def _structure(liquid: SimulatedLiquid) -> Iterator[Check]:
-    system = _system(liquid)
+def _structure(liquid: SimulatedLiquid, system: Any) -> Iterator[Check]:
     if not system.usesPeriodicBoundaryConditions():
         return
     groups = sorted(molecules(system))
