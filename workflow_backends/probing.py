@@ -44,14 +44,11 @@ _BOOT = Path("/proc/sys/kernel/random/boot_id")
 # What changes which devices and drivers a process sees.
 _SIGHT = ("CUDA_", "HIP_", "ROCR_", "NVIDIA_", "GPU_DEVICE_ORDINAL", "POCL_", "OCL_ICD_", "OPENCL_")
 _PATHS = ("LD_LIBRARY_PATH", "OPENMM_PLUGIN_DIR")
-_PASSING = re.compile(
-    r"did not answer|signal 9$|device could not be loaded"
-)  # by load, or for lack of memory
+_PASSING = re.compile(r"did not answer|signal 9$|device could not be loaded")  # by load, or lack of memory
 _HOLDS = 10  # times as long as it took to find out
-# OpenMM's texts end in the driver's error and its number: CUDA_ERROR_OUT_OF_MEMORY (2), clCreateBuffer (-4).
-_MEMORY = re.compile(
-    r"out.?of.?memory|bad_alloc|initializing FFT: 2\s*$", re.IGNORECASE
-)  # CUFFT_ALLOC_FAILED
+# OpenMM's texts end in the driver's error and its number: CUDA_ERROR_OUT_OF_MEMORY (2), clCreateBuffer (-4);
+# cuFFT's 2 is CUFFT_ALLOC_FAILED.
+_MEMORY = re.compile(r"out.?of.?memory|bad_alloc|initializing FFT: 2\s*$", re.IGNORECASE)
 _OPENCL_MEMORY = re.compile(r"\((-4|-6|-61)\)")  # of an object, of the host, of one buffer
 
 Answer = dict[str, Any]
